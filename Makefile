@@ -1,0 +1,105 @@
+# pgcdc: PostgreSQL changes to Elasticsearch and OpenSearch.
+#
+#   make            build the programs into build/bin
+#   make check      install what is missing, build, run all tests (real servers)
+#   make demo       a real table and its documents, changed before your eyes
+#   make install    PREFIX (/usr/local) and DESTDIR as usual
+
+VERSION	= 0.1.0
+PREFIX	= /usr/local
+DESTDIR	=
+MANDIR	= $(PREFIX)/share/man
+DOCDIR	= $(PREFIX)/share/doc/pgcdc
+
+CC	= cc
+CFLAGS	= -O2 -g
+WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wconversion -Werror
+B	= build
+CPP	= -D_GNU_SOURCE -DPGCDC_VERSION='"$(VERSION)"' -Icommon
+PQCPP	= -I$(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
+COMPILE	= $(CC) -std=c11 $(CPP) $(WARN) $(CFLAGS) -MMD -MP -c -o $@
+LINK	= $(CC) $(CFLAGS) $(LDFLAGS) -o $@
+
+PROGRAMS = $(B)/bin/pgcdc-read
+MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1
+MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
+MAN7	= man/pgcdc.7
+
+objects	= $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
+COMMON	= $(call objects,common)
+READ	= $(call objects,cmd/pgcdc-read)
+MAP	= $(call objects,cmd/pgcdc-map)
+WRITE	= $(call objects,cmd/esbulk-write)
+CAT	= $(call objects,cmd/pgcdc-cat)
+STANDIN	= $(call objects,tests/standin)
+UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
+
+all: $(PROGRAMS)
+
+$(B)/bin/pgcdc-read: $(READ) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(READ) $(COMMON) -lpq -lmsgpackc -lbsd -lm
+$(B)/bin/pgcdc-map: $(MAP) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(MAP) $(COMMON) -lyaml -lmsgpackc -lbsd -lm
+$(B)/bin/esbulk-write: $(WRITE) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(WRITE) $(COMMON) -lcurl -lyajl -lmsgpackc -lbsd -lm
+$(B)/bin/pgcdc-cat: $(CAT) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(CAT) $(COMMON) -lyajl -lmsgpackc -lbsd -lm
+$(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' cmd/pgcdc/pgcdc.sh >$@.tmp
+	chmod 755 $@.tmp
+	mv $@.tmp $@
+
+$(B)/tests/standin: $(STANDIN)
+	@mkdir -p $(@D)
+	$(LINK) $(STANDIN) -lmicrohttpd -lyajl -lz -lm
+# A unit test of common/, or of a mapper's module: map_*.c.
+$(B)/tests/unit-%: $(B)/tests/unit/%.o $(COMMON) $(MAP)
+	@mkdir -p $(@D)
+	$(LINK) $< $(filter-out %/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lyajl -lbsd -lm
+
+$(B)/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) $(PQCPP) $<
+$(B)/tests/unit/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -Icmd/pgcdc-map $<
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) $<
+
+# The tests' own programs.
+tests: $(B)/tests/standin $(UNIT)
+
+# What is missing on a fresh machine is installed first, so the build is a second
+# make: this one has already looked for the compiler and the libraries.
+check:
+	sh tests/deps
+	$(MAKE) all tests
+	sh tests/run
+
+demo:
+	sh tests/deps
+	$(MAKE) all
+	sh tests/demo
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(DOCDIR)
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
+	cp -R README.md LICENSE examples $(DESTDIR)$(DOCDIR)
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all tests check demo install clean
+.SECONDARY:
+
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)

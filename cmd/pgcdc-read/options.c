@@ -1,0 +1,188 @@
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "exitcode.h"
+#include "log.h"
+#include "lsn.h"
+#include "options.h"
+
+enum {
+	OPT_STATE = 256,
+	OPT_ENDPOS,
+	OPT_UNTIL_CAUGHT_UP,
+	OPT_CREATE_SLOT,
+	OPT_CREATE_PUBLICATION,
+	OPT_ACCEPT_GAP,
+	OPT_SOLE_OWNER,
+	OPT_MESSAGES,
+	OPT_SLOT_CHECK,
+	OPT_DRAIN,
+};
+
+static const struct option longopts[] = {
+	{ "dbname", required_argument, NULL, 'd' },
+	{ "slot", required_argument, NULL, 's' },
+	{ "publication", required_argument, NULL, 'p' },
+	{ "ack", required_argument, NULL, 'a' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "endpos", required_argument, NULL, OPT_ENDPOS },
+	{ "until-caught-up", no_argument, NULL, OPT_UNTIL_CAUGHT_UP },
+	{ "create-slot", no_argument, NULL, OPT_CREATE_SLOT },
+	{ "create-publication", required_argument, NULL, OPT_CREATE_PUBLICATION },
+	{ "accept-gap", no_argument, NULL, OPT_ACCEPT_GAP },
+	{ "sole-owner", no_argument, NULL, OPT_SOLE_OWNER },
+	{ "messages", no_argument, NULL, OPT_MESSAGES },
+	{ "slot-check-interval", required_argument, NULL, OPT_SLOT_CHECK },
+	{ "drain", required_argument, NULL, OPT_DRAIN },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage_text[] =
+    "usage: pgcdc-read -d CONNINFO -s SLOT -p PUBLICATION[,...] [-a SOCKET | -o FILE]\n"
+    "\n"
+    "Write the changes of a PostgreSQL database as frames to standard output.\n"
+    "\n"
+    "  -d, --dbname CONNINFO        how to connect (else PGCDC_CONNINFO, libpq's environment)\n"
+    "  -s, --slot SLOT              the logical replication slot (plugin pgoutput)\n"
+    "  -p, --publication LIST       publications, joined by commas\n"
+    "  -a, --ack SOCKET             confirm what the writer acknowledges on this socket\n"
+    "  -o, --output FILE            append to FILE, confirm what is safely in it\n"
+    "      --state FILE             keep the position and the server's identity in FILE\n"
+    "      --endpos LSN             stop before the first commit at or behind LSN\n"
+    "      --until-caught-up        stop where the server's log ended at the start\n"
+    "      --create-slot            make the slot where it is missing\n"
+    "      --create-publication T   make the publication for tables T (a,b or *)\n"
+    "      --accept-gap             go on where changes are known to be missing\n"
+    "      --sole-owner             nobody else moves the slot: else stop\n"
+    "      --messages               pass on pg_logical_emit_message()\n"
+    "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
+    "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
+    "  -v, --verbose                say more\n"
+    "  -h, --help                   this text\n"
+    "  -V, --version                the version\n";
+
+static void usage_error(const char *msg, const char *what) __attribute__((noreturn));
+
+static void
+usage_error(const char *msg, const char *what)
+{
+	log_error(msg, kv_str("option", what), kv_str("help", "pgcdc-read -h"));
+	exit(EXIT_PERMANENT);
+}
+
+static int
+number(const char *text, const char *what, int min, int max)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < min || n > max)
+		usage_error("not a number in the option's range", what);
+	return (int)n;
+}
+
+/* Split at commas; an empty name is a mistake. */
+static void
+split_publications(struct options *o, const char *list)
+{
+	const char *p = list;
+
+	free(o->publications);
+	o->publications = NULL;
+	o->n_publications = 0;
+	for (;;) {
+		size_t n = strcspn(p, ",");
+
+		if (n == 0)
+			usage_error("an empty publication name", list);
+		o->publications = xrealloc(
+		    o->publications, (o->n_publications + 1) * sizeof(*o->publications));
+		o->publications[o->n_publications++] = xstrndup(p, n);
+		if (p[n] == '\0')
+			return;
+		p += n + 1;
+	}
+}
+
+static void
+check(const struct options *o)
+{
+	if (o->slot == NULL)
+		usage_error("the slot is missing", "-s SLOT");
+	if (o->n_publications == 0)
+		usage_error("the publication is missing", "-p PUBLICATION");
+	if (o->ack_path != NULL && o->out_path != NULL)
+		usage_error("a file confirms by itself: give one of", "-a, -o");
+	if (o->create_publication != NULL && o->n_publications != 1)
+		usage_error("only one publication can be made", "--create-publication");
+	if (o->endpos != 0 && o->until_caught_up)
+		usage_error("give one of", "--endpos, --until-caught-up");
+}
+
+static void
+take(struct options *o, int c, const char *arg)
+{
+	switch (c) {
+	case 'd': o->conninfo = arg; break;
+	case 's': o->slot = arg; break;
+	case 'p': split_publications(o, arg); break;
+	case 'a': o->ack_path = arg; break;
+	case 'o': o->out_path = arg; break;
+	case 'v': o->verbose++; break;
+	case OPT_STATE: o->state_path = arg; break;
+	case OPT_ENDPOS:
+		if (lsn_parse(arg, strlen(arg), &o->endpos) != 0 || o->endpos == 0)
+			usage_error("not an LSN such as 16/B374D848", "--endpos");
+		break;
+	case OPT_UNTIL_CAUGHT_UP: o->until_caught_up = true; break;
+	case OPT_CREATE_SLOT: o->create_slot = true; break;
+	case OPT_CREATE_PUBLICATION: o->create_publication = arg; break;
+	case OPT_ACCEPT_GAP: o->accept_gap = true; break;
+	case OPT_SOLE_OWNER: o->sole_owner = true; break;
+	case OPT_MESSAGES: o->messages = true; break;
+	case OPT_SLOT_CHECK:
+		o->slot_check_ms = number(arg, "--slot-check-interval", 1, INT_MAX);
+		break;
+	case OPT_DRAIN: o->drain_ms = 1000 * number(arg, "--drain", 0, 86400); break;
+	case 'h':
+		if (fputs(usage_text, stdout) == EOF || fflush(stdout) != 0)
+			exit(EXIT_TEMPORARY);
+		exit(EXIT_DONE);
+	case 'V':
+		if (puts("pgcdc-read " PGCDC_VERSION) == EOF || fflush(stdout) != 0)
+			exit(EXIT_TEMPORARY);
+		exit(EXIT_DONE);
+	default:
+		/* getopt has said what is wrong. */
+		exit(EXIT_PERMANENT);
+	}
+}
+
+void
+options_parse(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	*o = (struct options) { .slot_check_ms = 3000, .drain_ms = 30000 };
+	log_init("pgcdc-read", 0);
+	o->conninfo = getenv("PGCDC_CONNINFO");
+	if (o->conninfo == NULL)
+		o->conninfo = "";
+	while ((c = getopt_long(argc, argv, "d:s:p:a:o:vhV", longopts, NULL)) != -1)
+		take(o, c, optarg);
+	if (optind < argc)
+		usage_error("an argument that is no option", argv[optind]);
+	log_init("pgcdc-read", o->verbose);
+	check(o);
+}

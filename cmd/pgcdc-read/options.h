@@ -1,0 +1,32 @@
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The command line, checked.  Strings live as long as the program. */
+struct options {
+	const char *conninfo; /* may be empty: libpq's environment says all */
+	const char *slot;
+	char **publications;
+	size_t n_publications;
+	const char *ack_path;  /* or NULL */
+	const char *out_path;  /* or NULL: standard output */
+	const char *state_path; /* or NULL */
+	uint64_t endpos;       /* 0: none */
+	bool until_caught_up;
+	bool create_slot;
+	const char *create_publication; /* list of tables, or NULL */
+	bool accept_gap;
+	bool sole_owner;
+	bool messages;
+	int slot_check_ms;
+	int drain_ms;
+	int verbose;
+};
+
+/* Parse argv; ends the program at -h, -V (0) and on a mistake (100). */
+void options_parse(int argc, char **argv, struct options *);
+
+#endif

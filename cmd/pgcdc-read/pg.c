@@ -1,0 +1,246 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "log.h"
+#include "pg.h"
+#include "sig.h"
+
+#define TICK_MS 100
+
+/* Wait until fd is ready for events, ticking; false when a signal came. */
+static bool
+wait_fd(const struct pg_wait *w, int fd, short events)
+{
+	for (;;) {
+		struct pollfd p[2] = { { .fd = fd, .events = events },
+			{ .fd = w->signal_fd, .events = POLLIN } };
+		int n = poll(p, 2, TICK_MS);
+
+		if (sig_terms() > 0)
+			return false;
+		if (w->tick != NULL)
+			w->tick(w->arg);
+		if (n > 0 && p[0].revents != 0)
+			return true;
+	}
+}
+
+/* The first line of a message without its severity: what fits a log line's value. */
+static void
+log_server_words(enum log_level level, const char *what, const char *words, const char *remedy)
+{
+	size_t n = strlen(words);
+
+	while (n > 0 && words[n - 1] == '\n')
+		n--;
+	log_at(level, what, kv_strn("server", words, n), kv_str("remedy", remedy));
+}
+
+/*
+ * libpq 15 gives no SQLSTATE for a failed connection, so it is told by PQping, which sees
+ * a server that is starting, stopping or away, and for the rest by the text.
+ */
+static enum pg_status
+connect_failed(PGconn *conn, const char *conninfo)
+{
+	static const char *const temporary[] = { "too many connections", "too many clients",
+		"remaining connection slots", "max_wal_senders", "starting up", "shutting down",
+		"recovery mode", "timeout expired" };
+	const char *words = PQerrorMessage(conn), *remedy = NULL;
+	enum pg_status status = PG_PERMANENT;
+	PGPing ping;
+
+	for (size_t i = 0; i < sizeof(temporary) / sizeof(temporary[0]); i++)
+		if (strstr(words, temporary[i]) != NULL)
+			status = PG_TEMPORARY;
+	if (status == PG_PERMANENT) {
+		ping = PQping(conninfo);
+		if (ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE)
+			status = PG_TEMPORARY;
+	}
+	if (strstr(words, "replication role") != NULL || strstr(words, "WAL sender") != NULL)
+		remedy = "as a superuser: ALTER ROLE the_user REPLICATION";
+	else if (strstr(words, "password authentication failed") != NULL)
+		remedy = "check the user and the password (PGPASSWORD, PGPASSFILE, service file)";
+	else if (strstr(words, "no password supplied") != NULL)
+		remedy = "give the password by PGPASSWORD, PGPASSFILE or a service file";
+	else if (strstr(words, "pg_hba.conf") != NULL)
+		remedy = "add a line for this user, database and address to pg_hba.conf and "
+		         "reload";
+	else if (strstr(words, "max_wal_senders") != NULL)
+		remedy = "raise max_wal_senders in postgresql.conf and restart the server";
+	else if (strstr(words, "database \"") != NULL && strstr(words, "does not exist") != NULL)
+		remedy = "name the database to read from by dbname= or PGDATABASE";
+	log_server_words(LOG_ERROR, "cannot connect to PostgreSQL", words, remedy);
+	return status;
+}
+
+/* The settings of a replication connection are part of what it prints. */
+static enum pg_status
+set_session(const struct pg_wait *w, PGconn *conn, bool replication)
+{
+	static const char settings[] =
+	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
+	    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
+	    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
+	    " ('statement_timeout', '0'), ('lock_timeout', '0'),"
+	    " ('idle_in_transaction_session_timeout', '0')) AS s (n, v)";
+	enum pg_status status;
+	PGresult *res;
+
+	/* A walsender's query needs no catalog but functions: the same statement serves. */
+	(void)replication;
+	status = pg_exec(w, conn, settings, &res);
+	if (status == PG_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
+		status = pg_failed(conn, res, "cannot set the session's settings", NULL);
+	PQclear(res);
+	return status;
+}
+
+enum pg_status
+pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, PGconn **out)
+{
+	/* Later ones win; dbname is expanded first, so these stay in force. */
+	const char *const keys[] = { "dbname", "replication", "client_encoding",
+		"fallback_application_name", NULL };
+	const char *const values[] = { conninfo, replication ? "database" : "false", "UTF8",
+		replication ? "pgcdc-read" : "pgcdc-read catalog", NULL };
+	PGconn *conn = PQconnectStartParams(keys, values, 1);
+	PostgresPollingStatusType poll_for = PGRES_POLLING_WRITING;
+	enum pg_status status;
+
+	*out = NULL;
+	if (conn == NULL)
+		oom();
+	while (PQstatus(conn) != CONNECTION_BAD && poll_for != PGRES_POLLING_OK &&
+	    poll_for != PGRES_POLLING_FAILED) {
+		if (!wait_fd(w, PQsocket(conn),
+		        poll_for == PGRES_POLLING_READING ? POLLIN : POLLOUT)) {
+			PQfinish(conn);
+			return PG_STOPPED;
+		}
+		poll_for = PQconnectPoll(conn);
+	}
+	if (PQstatus(conn) != CONNECTION_OK) {
+		status = connect_failed(conn, conninfo);
+		PQfinish(conn);
+		return status;
+	}
+	if (PQsetnonblocking(conn, 1) != 0) {
+		status = pg_failed(conn, NULL, "cannot make the connection non-blocking", NULL);
+		PQfinish(conn);
+		return status;
+	}
+	status = set_session(w, conn, replication);
+	if (status != PG_OK) {
+		PQfinish(conn);
+		return status;
+	}
+	*out = conn;
+	return PG_OK;
+}
+
+static enum pg_status
+flush_query(const struct pg_wait *w, PGconn *conn)
+{
+	int n;
+
+	while ((n = PQflush(conn)) > 0) {
+		if (!wait_fd(w, PQsocket(conn), POLLOUT | POLLIN))
+			return PG_STOPPED;
+		if (!PQconsumeInput(conn))
+			return PG_TEMPORARY;
+	}
+	return n == 0 ? PG_OK : PG_TEMPORARY;
+}
+
+enum pg_status
+pg_exec(const struct pg_wait *w, PGconn *conn, const char *sql, PGresult **out)
+{
+	enum pg_status status;
+	PGresult *res;
+
+	*out = NULL;
+	if (!PQsendQuery(conn, sql))
+		return PG_OK; /* no result: pg_failed tells by the connection */
+	status = flush_query(w, conn);
+	if (status == PG_STOPPED)
+		return status;
+	for (;;) {
+		while (PQisBusy(conn)) {
+			if (!wait_fd(w, PQsocket(conn), POLLIN)) {
+				PQclear(*out);
+				*out = NULL;
+				return PG_STOPPED;
+			}
+			if (!PQconsumeInput(conn))
+				break;
+		}
+		res = PQgetResult(conn);
+		if (res == NULL)
+			return PG_OK;
+		PQclear(*out);
+		*out = res;
+		/* A COPY goes on with its data, not with another result. */
+		if (PQresultStatus(res) == PGRES_COPY_BOTH ||
+		    PQresultStatus(res) == PGRES_COPY_OUT)
+			return PG_OK;
+		if (PQstatus(conn) == CONNECTION_BAD)
+			return PG_OK;
+	}
+}
+
+/*
+ * Connection trouble, a shutdown, a lack of resources, a conflict with another session:
+ * what may be over when tried again.  See errcodes.txt of PostgreSQL's sources.
+ */
+static bool
+temporary_sqlstate(const char *s)
+{
+	return strncmp(s, "08", 2) == 0 || strncmp(s, "57", 2) == 0 || strncmp(s, "40", 2) == 0 ||
+	    strncmp(s, "58", 2) == 0 || strcmp(s, "55006") == 0 || strcmp(s, "55P03") == 0 ||
+	    (strncmp(s, "53", 2) == 0 && strcmp(s, "53400") != 0);
+}
+
+enum pg_status
+pg_failed(PGconn *conn, const PGresult *res, const char *what, const char *remedy)
+{
+	const char *sqlstate = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *words = res ? PQresultErrorMessage(res) : PQerrorMessage(conn);
+
+	log_server_words(LOG_ERROR, what, words, remedy);
+	if (sqlstate == NULL || PQstatus(conn) == CONNECTION_BAD)
+		return PG_TEMPORARY;
+	return temporary_sqlstate(sqlstate) ? PG_TEMPORARY : PG_PERMANENT;
+}
+
+bool
+pg_sqlstate_is(const PGresult *res, const char *sqlstate)
+{
+	const char *s = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+
+	return s != NULL && strcmp(s, sqlstate) == 0;
+}
+
+char *
+pg_literal(PGconn *conn, const char *s)
+{
+	char *p = PQescapeLiteral(conn, s, strlen(s));
+
+	if (p == NULL)
+		oom();
+	return p;
+}
+
+char *
+pg_identifier(PGconn *conn, const char *s)
+{
+	char *p = PQescapeIdentifier(conn, s, strlen(s));
+
+	if (p == NULL)
+		oom();
+	return p;
+}

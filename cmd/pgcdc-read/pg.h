@@ -1,0 +1,57 @@
+#ifndef PG_H
+#define PG_H
+
+#include <stdbool.h>
+
+#include <libpq-fe.h>
+
+/*
+ * libpq without its blocking calls: while a connection is made or a query runs, the
+ * caller's tick goes on (status updates on the replication connection must), and TERM
+ * ends the wait.
+ */
+
+struct pg_wait {
+	int signal_fd;         /* from sig_init */
+	/* Called at least every 100 ms while waiting; NULL for none. */
+	void (*tick)(void *);
+	void *arg;
+};
+
+enum pg_status {
+	PG_OK,
+	PG_STOPPED,   /* a signal came */
+	PG_TEMPORARY, /* said on the log; a restart can help */
+	PG_PERMANENT, /* said on the log; it cannot */
+};
+
+/*
+ * Connect; replication opens a walsender that also takes SQL.  *conn is NULL unless
+ * PG_OK.  All settings that change how values print are set: UTC, ISO dates and
+ * intervals, all digits of floats, hex, UTF-8.
+ */
+enum pg_status pg_connect(const struct pg_wait *, const char *conninfo, bool replication,
+    PGconn **conn) __attribute__((warn_unused_result));
+
+/*
+ * Run one statement.  *res is the last result, to be PQcleared by the caller, or NULL
+ * after PG_STOPPED; with an error of the server it is kept for its SQLSTATE and
+ * nothing is logged: see pg_failed.
+ */
+enum pg_status pg_exec(const struct pg_wait *, PGconn *, const char *sql, PGresult **res)
+    __attribute__((warn_unused_result));
+
+/*
+ * Say that what failed with this result (NULL: the connection), with the server's own
+ * words and an optional remedy; returns PG_TEMPORARY or PG_PERMANENT by its SQLSTATE.
+ */
+enum pg_status pg_failed(PGconn *, const PGresult *, const char *what, const char *remedy);
+
+/* Does the result carry this SQLSTATE? */
+bool pg_sqlstate_is(const PGresult *, const char *sqlstate);
+
+/* A literal or identifier quoted for SQL, to be PQfreemem'd. */
+char *pg_literal(PGconn *, const char *);
+char *pg_identifier(PGconn *, const char *);
+
+#endif

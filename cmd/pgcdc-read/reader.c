@@ -1,0 +1,678 @@
+#include <sys/stat.h>
+
+#include <bsd/stdlib.h>
+#include <bsd/string.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ack.h"
+#include "exitcode.h"
+#include "fdio.h"
+#include "filesink.h"
+#include "frame.h"
+#include "log.h"
+#include "lsn.h"
+#include "pg.h"
+#include "pgoutput.h"
+#include "reader.h"
+#include "setup.h"
+#include "sig.h"
+#include "state.h"
+#include "units.h"
+#include "wire.h"
+
+#define OUT_HIGH  ((size_t)256 * 1024) /* stop reading while so much waits for stdout */
+#define OUT_FLUSH ((size_t)64 * 1024)
+#define MESSAGES_A_TURN 20000
+
+#define SECOND_US       INT64_C(1000000)
+#define CONFIRM_US      SECOND_US      /* how often a new position is confirmed */
+#define STATUS_MAX_US   (10 * SECOND_US)
+#define REPLY_MIN_US    INT64_C(10000) /* a flood of reply requests gets no flood back */
+#define ASK_US          INT64_C(200000)
+#define TERM_IN_UNIT_US SECOND_US      /* a unit may end that long after TERM */
+#define GOODBYE_US      (5 * SECOND_US)
+
+/* WAL page header sizes, src/include/access/xlog_internal.h. */
+#define WAL_PAGE      8192
+#define WAL_LONG_HEAD 40
+
+enum sink {
+	SINK_ACK,  /* the writer says what is stored */
+	SINK_FILE, /* it is stored once fsynced */
+	SINK_NONE, /* nobody knows: nothing is confirmed */
+};
+
+struct reader {
+	const struct options *o;
+	struct state state;
+	struct server server;
+	struct pg_wait wait;
+	PGconn *conn;
+	bool conn_pending; /* libpq holds output that did not go yet */
+	struct pgoutput pgo;
+	struct fdout out;
+	enum sink sink;
+	struct ack ack;
+	struct units units;
+
+	uint64_t idle_lsn;  /* everything before it has been received whole */
+	uint64_t flush_lsn; /* what is confirmed to the server */
+	uint64_t sent_flush;
+	int64_t status_at, last_status, last_save, last_sync;
+	int64_t status_interval;
+	bool reply_wanted;
+
+	uint64_t stop_at; /* the first commit record there or behind ends the stream */
+	bool input_empty; /* libpq holds no complete message */
+	int64_t term_at;  /* when TERM came; 0: not yet */
+	const char *ended; /* reason of E; NULL: streaming */
+	int64_t drain_until;
+};
+
+/*
+ * Confirming
+ */
+
+/* The position before which everything is stored, or never needs to be. */
+static uint64_t
+confirmable(const struct reader *r)
+{
+	uint64_t lsn = r->units.stored_lsn;
+
+	if (r->sink == SINK_NONE)
+		return r->flush_lsn;
+	if (units_none_open(&r->units) && r->idle_lsn > lsn)
+		lsn = r->idle_lsn;
+	return lsn > r->flush_lsn ? lsn : r->flush_lsn;
+}
+
+/*
+ * Move flush_lsn.  The state file is ahead of what the server is told, so that a slot
+ * ahead of the file always is somebody else's doing.
+ */
+static int
+move_flush(struct reader *r, int64_t now, bool at_once)
+{
+	uint64_t lsn = confirmable(r);
+
+	if (lsn <= r->flush_lsn)
+		return 0;
+	if (r->state.path != NULL) {
+		if (!at_once && now - r->last_save < CONFIRM_US)
+			return 0;
+		r->last_save = now;
+		r->state.acked = lsn;
+		if (state_save(&r->state) != 0)
+			return -1;
+	}
+	r->flush_lsn = lsn;
+	return 0;
+}
+
+static void
+put_u64(char *p, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	memcpy(p, &v, 8);
+}
+
+static int
+flush_conn(struct reader *r)
+{
+	int n = PQflush(r->conn);
+
+	r->conn_pending = n > 0;
+	return n < 0 ? -1 : 0;
+}
+
+/* Standby status update ("Streaming Replication Protocol" in PostgreSQL's manual). */
+static int
+send_status(struct reader *r, int64_t now, bool ask)
+{
+	char m[34] = { 'r' };
+	uint64_t written = r->idle_lsn > r->flush_lsn ? r->idle_lsn : r->flush_lsn;
+
+	/* What went before has not even left: the server cannot miss another one. */
+	if (r->conn_pending)
+		return flush_conn(r);
+	put_u64(m + 1, written);
+	put_u64(m + 9, r->flush_lsn);
+	put_u64(m + 17, r->flush_lsn);
+	put_u64(m + 25, (uint64_t)(wall_us() - INT64_C(946684800000000)));
+	m[33] = ask ? 1 : 0;
+	if (PQputCopyData(r->conn, m, sizeof(m)) < 0)
+		return -1;
+	r->last_status = now;
+	r->sent_flush = r->flush_lsn;
+	r->reply_wanted = false;
+	return flush_conn(r);
+}
+
+/* When the next status update is due. */
+static int64_t
+status_due(const struct reader *r)
+{
+	int64_t due = r->last_status + r->status_interval;
+
+	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
+		due = r->last_status + REPLY_MIN_US;
+	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)
+		due = r->last_status + ASK_US;
+	if (confirmable(r) > r->sent_flush && r->last_status + CONFIRM_US < due)
+		due = r->last_status + CONFIRM_US;
+	return due;
+}
+
+/* A broken connection is noticed by who reads from it. */
+static int
+tick_status(struct reader *r, int64_t now)
+{
+	if (now < status_due(r))
+		return 0;
+	if (move_flush(r, now, false) != 0)
+		return -1;
+	(void)send_status(r, now, r->o->until_caught_up && r->ended == NULL);
+	return 0;
+}
+
+/* While the catalog is asked, the replication connection must not fall silent. */
+static void
+catalog_tick(void *arg)
+{
+	(void)tick_status(arg, now_us());
+}
+
+/* fsync a file at unit ends, at most every second; -1 when that fails. */
+static int
+sync_file(struct reader *r, int64_t now, bool at_once)
+{
+	if (r->sink != SINK_FILE || units_none_open(&r->units) || fdout_pending(&r->out) > 0)
+		return 0;
+	if (!at_once && now - r->last_sync < SECOND_US)
+		return 0;
+	if (fdatasync(r->out.fd) != 0) {
+		log_error("cannot fsync the output file", kv_str("error", strerror(errno)));
+		return -1;
+	}
+	r->last_sync = now;
+	return units_stored(&r->units, r->units.emitted,
+	    r->units.lsn[r->units.emitted & (r->units.cap - 1)]);
+}
+
+/*
+ * The stream
+ */
+
+static void
+end_stream(struct reader *r, const char *reason)
+{
+	uint64_t lsn = r->idle_lsn;
+
+	if (r->ended != NULL)
+		return;
+	r->ended = reason;
+	r->drain_until = now_us() + (int64_t)r->o->drain_ms * 1000;
+	frame_put_end(&r->out.buf, lsn, reason);
+	log_debug("the stream ends", kv_str("reason", reason), kv_lsn("lsn", lsn),
+	    kv_uint("units", r->pgo.seq), kv_uint("rows", r->pgo.rows));
+}
+
+static void
+reached(struct reader *r, uint64_t lsn)
+{
+	if (lsn > r->idle_lsn)
+		r->idle_lsn = lsn;
+	if (r->stop_at != 0 && r->idle_lsn >= r->stop_at)
+		end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int
+take_change(struct reader *r, const char *msg, size_t len)
+{
+	uint64_t end_lsn = 0;
+
+	switch (pgoutput_take(&r->pgo, msg, len, &end_lsn)) {
+	case PGOUTPUT_NOTHING: return -1;
+	case PGOUTPUT_BEGIN:
+		if (r->stop_at != 0 && r->pgo.begin.lsn >= r->stop_at)
+			end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
+		return -1;
+	case PGOUTPUT_UNIT:
+		units_add(&r->units, r->pgo.seq, end_lsn);
+		reached(r, end_lsn);
+		return -1;
+	case PGOUTPUT_EMPTY: reached(r, end_lsn); return -1;
+	case PGOUTPUT_STOPPED: end_stream(r, "term"); return -1;
+	case PGOUTPUT_TEMPORARY: return EXIT_TEMPORARY;
+	case PGOUTPUT_PERMANENT: break;
+	}
+	return EXIT_PERMANENT;
+}
+
+static int
+take_message(struct reader *r, const char *msg, size_t len)
+{
+	struct wire w = { .p = msg, .end = msg + len };
+	char kind = (char)wire_u8(&w);
+	uint64_t lsn = wire_u64(&w);
+
+	(void)wire_u64(&w); /* sent at; of XLogData: the end of the server's log */
+	if (kind == 'w') {
+		(void)wire_u64(&w);
+		if (!w.bad)
+			return take_change(r, w.p, (size_t)(w.end - w.p));
+	} else if (kind == 'k') {
+		if (wire_u8(&w) != 0)
+			r->reply_wanted = true;
+		/*
+		 * Inside a transaction it tells how far decoding came, not what was sent.
+		 * It can go backward, too: reached() keeps the highest.
+		 */
+		if (!w.bad && !r->pgo.in_transaction)
+			reached(r, lsn);
+	}
+	if (w.bad || (kind != 'w' && kind != 'k')) {
+		log_error("the server sent a message that the replication protocol does not have");
+		return EXIT_PERMANENT;
+	}
+	return -1;
+}
+
+/* The server ended COPY, or the connection is gone. */
+static int
+stream_failed(struct reader *r)
+{
+	PGresult *res = PQgetResult(r->conn);
+	enum pg_status status;
+
+	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR) {
+		log_error("the server ended the stream");
+		status = PG_TEMPORARY;
+	} else {
+		const char *words = res ? PQresultErrorMessage(res) : "";
+		bool removed = strstr(words, "has already been removed") != NULL;
+
+		status = pg_failed(r->conn, res, "the replication connection failed",
+		    removed ? "make the slot anew and load the tables anew" : NULL);
+		if (removed)
+			status = PG_PERMANENT;
+	}
+	PQclear(res);
+	return status == PG_PERMANENT ? EXIT_PERMANENT : EXIT_TEMPORARY;
+}
+
+static bool
+may_read(const struct reader *r)
+{
+	return r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH && !units_full(&r->units);
+}
+
+static int
+flush_out(struct reader *r)
+{
+	if (fdout_pending(&r->out) == 0 || fdout_flush(&r->out) == 0)
+		return -1;
+	/* After the end, with all stored, nobody needs to listen any more. */
+	if (r->ended != NULL && units_none_open(&r->units) && errno == EPIPE) {
+		r->out.off = r->out.buf.len = 0;
+		return -1;
+	}
+	log_error("cannot write to standard output or the file", kv_str("error", strerror(errno)));
+	return EXIT_TEMPORARY;
+}
+
+/* Take what has arrived, as far as the output allows.  An exit status, or -1. */
+static int
+pump(struct reader *r)
+{
+	for (int i = 0; i < MESSAGES_A_TURN && may_read(r); i++) {
+		char *msg;
+		int n = PQgetCopyData(r->conn, &msg, 1), code;
+
+		r->input_empty = n == 0;
+		if (n == 0)
+			break;
+		if (n < 0)
+			return stream_failed(r);
+		code = take_message(r, msg, (size_t)n);
+		PQfreemem(msg);
+		if (code >= 0)
+			return code;
+		if (fdout_pending(&r->out) >= OUT_FLUSH && (code = flush_out(r)) >= 0)
+			return code;
+	}
+	return flush_out(r);
+}
+
+/*
+ * The loop
+ */
+
+static int
+take_acks(struct reader *r)
+{
+	uint64_t seq, lsn;
+
+	for (;;) {
+		switch (ack_next(&r->ack, &seq, &lsn)) {
+		case ACK_NOTHING: return -1;
+		case ACK_MOVED:
+			if (units_stored(&r->units, seq, lsn) == 0)
+				continue;
+			log_error("the writer acknowledged what was not sent", kv_uint("seq", seq),
+			    kv_lsn("lsn", lsn));
+			return EXIT_TEMPORARY;
+		case ACK_GONE:
+			if (r->ended != NULL && units_none_open(&r->units))
+				return -1;
+			log_error("the writer is gone");
+			return EXIT_TEMPORARY;
+		}
+	}
+}
+
+/* The time until the next thing that is due, for poll. */
+static int
+poll_timeout(const struct reader *r, int64_t now)
+{
+	int64_t due = status_due(r);
+
+	if (may_read(r) && !r->input_empty)
+		return 0;
+	if (r->sink == SINK_FILE && !units_none_open(&r->units) &&
+	    r->last_sync + SECOND_US < due)
+		due = r->last_sync + SECOND_US;
+	if (r->sink == SINK_ACK && r->ack.fd < 0 && now + SECOND_US < due)
+		due = now + SECOND_US;
+	if (r->ended != NULL && r->drain_until < due)
+		due = r->drain_until;
+	if (r->term_at != 0 && r->ended == NULL && r->term_at + TERM_IN_UNIT_US < due)
+		due = r->term_at + TERM_IN_UNIT_US;
+	return due <= now ? 0 : (int)((due - now + 999) / 1000);
+}
+
+static int
+consume(struct reader *r)
+{
+	int code;
+
+	r->input_empty = false;
+	if (PQconsumeInput(r->conn))
+		return -1;
+	/* What arrived before the end tells why. */
+	while (may_read(r)) {
+		code = pump(r);
+		if (code >= 0)
+			return code;
+		if (r->input_empty)
+			break;
+	}
+	if (r->ended != NULL)
+		return -1;
+	return stream_failed(r);
+}
+
+static int
+wait_events(struct reader *r, int64_t now)
+{
+	struct pollfd p[5] = { { .fd = PQsocket(r->conn) },
+		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
+		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
+		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
+		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN } };
+	int code = -1;
+
+	p[0].events = (short)((may_read(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
+	/* Not reading, its end would be told again and again. */
+	if (p[0].events == 0)
+		p[0].fd = -1;
+	/* The pipe's other end after the end of the stream is nobody's loss. */
+	if (r->sink == SINK_FILE || (r->ended != NULL && fdout_pending(&r->out) == 0))
+		p[1].fd = -1;
+	if (poll(p, 5, poll_timeout(r, now)) <= 0)
+		return -1;
+	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking) {
+		log_error("standard output is closed: the next stage is gone");
+		return EXIT_TEMPORARY;
+	}
+	if (r->conn_pending && (p[0].revents & POLLOUT) != 0)
+		(void)flush_conn(r);
+	if (p[2].revents != 0)
+		ack_accept(&r->ack);
+	if (p[3].revents != 0)
+		code = take_acks(r);
+	if (code < 0 && may_read(r) && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
+		code = consume(r);
+	return code;
+}
+
+/* Signals and the file: what time and TERM bring about. */
+static int
+tick(struct reader *r, int64_t now)
+{
+	if (r->sink == SINK_ACK)
+		ack_tick(&r->ack, now);
+	if (sig_terms() > 0 && r->term_at == 0)
+		r->term_at = now;
+	if (r->term_at != 0 && r->ended == NULL &&
+	    (!r->pgo.in_unit || now - r->term_at >= TERM_IN_UNIT_US))
+		end_stream(r, "term");
+	if (sync_file(r, now, r->ended != NULL) != 0 || tick_status(r, now) != 0)
+		return EXIT_TEMPORARY;
+	return -1;
+}
+
+/* After E: is all written and stored, or the time for that over? */
+static int
+drained(struct reader *r, int64_t now)
+{
+	bool all = fdout_pending(&r->out) == 0 &&
+	    (r->sink == SINK_NONE || units_none_open(&r->units));
+
+	if (r->ended == NULL)
+		return -1;
+	if (all)
+		return EXIT_DONE;
+	if (now < r->drain_until)
+		return -1;
+	log_error("the last units were not stored in time", kv_uint("emitted", r->units.emitted),
+	    kv_uint("stored", r->units.stored), kv_int("drain_ms", r->o->drain_ms));
+	return EXIT_TEMPORARY;
+}
+
+static int
+loop(struct reader *r)
+{
+	for (;;) {
+		int64_t now = now_us();
+		int code = tick(r, now);
+
+		if (code < 0)
+			code = pump(r);
+		if (code < 0)
+			code = drained(r, now);
+		if (code < 0)
+			code = wait_events(r, now);
+		if (code >= 0)
+			return code;
+	}
+}
+
+/*
+ * Confirm for the last time and close in order: the server must have read the update
+ * before the connection goes, so its answer to the end of COPY is waited for.
+ */
+static void
+say_goodbye(struct reader *r)
+{
+	int64_t until = now_us() + GOODBYE_US, now;
+	char *msg;
+	int n;
+
+	(void)move_flush(r, now_us(), true);
+	while (r->conn_pending && now_us() < until) {
+		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLOUT };
+
+		if (poll(&p, 1, 100) > 0 && flush_conn(r) != 0)
+			return;
+	}
+	if (send_status(r, now_us(), false) != 0 || PQputCopyEnd(r->conn, NULL) < 0)
+		return;
+	while ((now = now_us()) < until) {
+		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLIN };
+
+		if (flush_conn(r) != 0)
+			return;
+		while ((n = PQgetCopyData(r->conn, &msg, 1)) > 0)
+			PQfreemem(msg);
+		if (n < 0)
+			return;
+		if (r->conn_pending)
+			p.events |= POLLOUT;
+		if (poll(&p, 1, (int)((until - now) / 1000) + 1) > 0 && !PQconsumeInput(r->conn))
+			return;
+	}
+}
+
+/*
+ * Starting
+ */
+
+/* Where frames go, and who says that they are stored. */
+static int
+open_sink(struct reader *r)
+{
+	struct stat st;
+	bool permanent = false, file;
+
+	r->out.fd = STDOUT_FILENO;
+	file = r->o->out_path != NULL ||
+	    (r->o->ack_path == NULL && fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+	if (file) {
+		r->out.fd = filesink_open(r->o->out_path, &permanent);
+		if (r->out.fd < 0)
+			return permanent ? EXIT_PERMANENT : EXIT_TEMPORARY;
+		file = fstat(r->out.fd, &st) == 0 && S_ISREG(st.st_mode);
+	}
+	r->sink = r->o->ack_path ? SINK_ACK : file ? SINK_FILE : SINK_NONE;
+	r->out.nonblocking = fd_prepare(r->out.fd);
+	if (r->sink == SINK_NONE)
+		log_warn("nothing is confirmed to the server: the output is no regular file",
+		    kv_str("remedy", "-a SOCKET with a writer, or -o FILE"));
+	return -1;
+}
+
+static void
+emit_hello(struct reader *r, const char *run)
+{
+	const struct options *o = r->o;
+	const struct server *v = &r->server;
+	static const char from[] = "pgcdc-read " PGCDC_VERSION;
+	struct frame_hello h = { .run = { run, (uint32_t)strlen(run) },
+		.from = { from, sizeof(from) - 1 },
+		.system = { v->system, (uint32_t)strlen(v->system) }, .timeline = v->timeline,
+		.database = { v->database, (uint32_t)strlen(v->database) },
+		.slot = { o->slot, (uint32_t)strlen(o->slot) }, .server = v->version };
+
+	frame_put_hello(&r->out.buf, &h, (const char *const *)o->publications, o->n_publications);
+}
+
+/* Everything is known: set the positions and intervals. */
+static int
+begin(struct reader *r)
+{
+	char run[33];
+	unsigned char random[16];
+	int64_t timeout = (int64_t)r->server.wal_sender_timeout_ms * 1000;
+	bool permanent;
+
+	arc4random_buf(random, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(run + 2 * i, 3, "%02x", random[i]);
+	if (r->sink == SINK_ACK && ack_listen(&r->ack, r->o->ack_path, run, &permanent) != 0)
+		return permanent ? EXIT_PERMANENT : EXIT_TEMPORARY;
+	r->idle_lsn = r->flush_lsn = r->units.stored_lsn = r->server.start;
+	r->status_interval = STATUS_MAX_US;
+	if (timeout > 0 && timeout / 4 < STATUS_MAX_US)
+		r->status_interval = timeout / 4 > 1000 ? timeout / 4 : 1000;
+	r->last_save = now_us() - CONFIRM_US;
+	r->stop_at = r->o->endpos;
+	if (r->o->until_caught_up) {
+		/* At a page's start the insert position is behind the page's header. */
+		r->stop_at = r->server.insert_lsn;
+		if (r->stop_at % WAL_PAGE <= WAL_LONG_HEAD)
+			r->stop_at -= r->stop_at % WAL_PAGE;
+	}
+	strlcpy(r->state.system, r->server.system, sizeof(r->state.system));
+	strlcpy(r->state.slot, r->o->slot, sizeof(r->state.slot));
+	r->state.timeline = r->server.timeline;
+	r->state.acked = r->flush_lsn;
+	if (r->state.path != NULL && state_save(&r->state) != 0)
+		return EXIT_TEMPORARY;
+	emit_hello(r, run);
+	log_info("streaming", kv_str("slot", r->o->slot), kv_lsn("from", r->server.start),
+	    kv_str("database", r->server.database), kv_uint("server", r->server.version));
+	return -1;
+}
+
+/* TERM before the stream began: nothing was emitted, and that is said in order. */
+static int
+stopped_early(struct reader *r)
+{
+	frame_put_end(&r->out.buf, 0, "term");
+	return fdout_flush(&r->out) == 0 ? EXIT_DONE : EXIT_TEMPORARY;
+}
+
+static int
+connect_and_stream(struct reader *r)
+{
+	enum pg_status status;
+	int code;
+
+	status = pg_connect(&r->wait, r->o->conninfo, true, &r->conn);
+	if (status == PG_OK)
+		status = setup_start(&r->wait, r->conn, r->o, &r->state, &r->server);
+	if (status == PG_STOPPED)
+		return stopped_early(r);
+	if (status != PG_OK)
+		return status == PG_PERMANENT ? EXIT_PERMANENT : EXIT_TEMPORARY;
+	code = begin(r);
+	if (code < 0)
+		code = loop(r);
+	/* Also when time ran out: what is stored need not come again. */
+	if (r->ended != NULL && PQstatus(r->conn) == CONNECTION_OK)
+		say_goodbye(r);
+	if (r->sink == SINK_ACK)
+		ack_close(&r->ack);
+	return code;
+}
+
+int
+reader_run(const struct options *o)
+{
+	struct reader r = { .o = o, .ack = { .listen_fd = -1, .fd = -1 } };
+	int code;
+
+	r.wait.signal_fd = sig_init();
+	r.pgo.out = &r.out.buf;
+	r.pgo.relations.catalog.conninfo = o->conninfo;
+	r.pgo.relations.catalog.wait = (struct pg_wait) { .signal_fd = r.wait.signal_fd,
+		.tick = catalog_tick, .arg = &r };
+	if (state_load(&r.state, o->state_path) != 0)
+		return EXIT_PERMANENT;
+	code = open_sink(&r);
+	if (code < 0)
+		code = connect_and_stream(&r);
+	PQfinish(r.conn);
+	PQfinish(r.pgo.relations.catalog.conn);
+	if (r.sink == SINK_FILE && r.out.fd != STDOUT_FILENO && close(r.out.fd) != 0 &&
+	    code == EXIT_DONE)
+		code = EXIT_TEMPORARY;
+	return code;
+}

@@ -1,0 +1,269 @@
+#include <bsd/string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "log.h"
+#include "relation.h"
+#include "wire.h"
+
+struct type_name {
+	uint32_t oid;
+	char *name; /* schema.name */
+};
+
+static size_t
+slot_of(const struct relations *rs, uint32_t relid)
+{
+	size_t i = (relid * 2654435761u) & (rs->cap - 1);
+
+	while (rs->slot[i] != NULL && rs->slot[i]->relid != relid)
+		i = (i + 1) & (rs->cap - 1);
+	return i;
+}
+
+struct relation *
+relations_find(struct relations *rs, uint32_t relid)
+{
+	if (rs->last != NULL && rs->last->relid == relid)
+		return rs->last;
+	if (rs->cap == 0)
+		return NULL;
+	rs->last = rs->slot[slot_of(rs, relid)];
+	return rs->last;
+}
+
+static struct relation *
+find_or_add(struct relations *rs, uint32_t relid)
+{
+	struct relation *r = relations_find(rs, relid);
+
+	if (r != NULL)
+		return r;
+	if (rs->used * 2 >= rs->cap) {
+		struct relation **old = rs->slot;
+		size_t old_cap = rs->cap;
+
+		rs->cap = old_cap ? old_cap * 2 : 64;
+		rs->slot = xcalloc(rs->cap, sizeof(*rs->slot));
+		for (size_t i = 0; i < old_cap; i++)
+			if (old[i] != NULL)
+				rs->slot[slot_of(rs, old[i]->relid)] = old[i];
+		free(old);
+	}
+	r = xcalloc(1, sizeof(*r));
+	r->relid = relid;
+	rs->slot[slot_of(rs, relid)] = r;
+	rs->used++;
+	rs->last = r;
+	return r;
+}
+
+static void
+clear_definition(struct relation *r)
+{
+	for (size_t i = 0; i < r->columns; i++)
+		free(r->column[i].name);
+	free(r->column);
+	free(r->schema);
+	free(r->table);
+	r->column = NULL;
+	r->columns = 0;
+}
+
+static const char *
+type_name(const struct relations *rs, uint32_t oid, char tmp[static 16])
+{
+	const char *name = value_type_name(oid);
+
+	if (name != NULL)
+		return name;
+	for (size_t i = 0; i < rs->n_types; i++)
+		if (rs->types[i].oid == oid)
+			return rs->types[i].name;
+	snprintf(tmp, 16, "%u", oid);
+	return tmp;
+}
+
+int
+relations_take_type(struct relations *rs, const char *msg, size_t len)
+{
+	struct wire w = { .p = msg, .end = msg + len };
+	uint32_t oid = wire_u32(&w);
+	const char *schema = wire_string(&w), *name = wire_string(&w);
+	struct type_name *t = NULL;
+	struct buf full = { 0 };
+
+	if (w.bad) {
+		log_error("the server sent a damaged Type message");
+		return -1;
+	}
+	for (size_t i = 0; i < rs->n_types && t == NULL; i++)
+		if (rs->types[i].oid == oid)
+			t = &rs->types[i];
+	if (t == NULL) {
+		rs->types = xrealloc(rs->types, (rs->n_types + 1) * sizeof(*rs->types));
+		t = &rs->types[rs->n_types++];
+		*t = (struct type_name) { .oid = oid };
+	}
+	/* An empty schema stands for pg_catalog. */
+	if (*schema != '\0')
+		buf_printf(&full, "%s.%s", schema, name);
+	else
+		buf_adds(&full, name);
+	free(t->name);
+	t->name = buf_cstr(&full);
+	return 0;
+}
+
+/* Open the second connection.  PG_OK with conn NULL: the server refused for good. */
+static enum pg_status
+open_catalog(struct catalog *c)
+{
+	enum pg_status status;
+
+	if (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK)
+		return PG_OK;
+	PQfinish(c->conn);
+	c->conn = NULL;
+	if (c->refused)
+		return PG_OK;
+	status = pg_connect(&c->wait, c->conninfo, false, &c->conn);
+	if (status != PG_PERMANENT)
+		return status;
+	log_warn("no second connection for the catalog, so primary keys are unknown where the "
+	         "replica identity is full or an index");
+	c->refused = true;
+	return PG_OK;
+}
+
+/* The primary key's column names in key order, into *res; NULL when unknown. */
+static enum pg_status
+query_key(struct catalog *c, uint32_t relid, PGresult **res)
+{
+	char sql[512];
+	enum pg_status status = open_catalog(c);
+
+	*res = NULL;
+	if (status != PG_OK || c->conn == NULL)
+		return status;
+	snprintf(sql, sizeof(sql),
+	    "SELECT a.attname FROM pg_catalog.pg_index i,"
+	    " unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place)"
+	    " JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum"
+	    " WHERE i.indrelid = %u AND i.indisprimary AND a.attrelid = i.indrelid"
+	    " AND k.place <= i.indnkeyatts ORDER BY k.place",
+	    relid);
+	status = pg_exec(&c->wait, c->conn, sql, res);
+	if (status == PG_OK && PQresultStatus(*res) != PGRES_TUPLES_OK)
+		status = pg_failed(c->conn, *res, "cannot look up a primary key", NULL);
+	if (status != PG_OK) {
+		PQclear(*res);
+		*res = NULL;
+	}
+	return status;
+}
+
+/*
+ * Find the key's column numbers.  With identity "default" the flagged columns are the
+ * primary key, but their order is the catalog's to tell when there are several.
+ */
+static enum pg_status
+find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *n)
+{
+	enum pg_status status;
+	size_t flagged = 0;
+	PGresult *res;
+
+	*n = 0;
+	for (size_t i = 0; i < r->columns; i++)
+		if (r->column[i].in_identity)
+			key[flagged++] = (uint32_t)i;
+	if (r->identity == 'd' && flagged <= 1) {
+		*n = flagged;
+		return PG_OK;
+	}
+	status = query_key(&rs->catalog, r->relid, &res);
+	if (status != PG_OK)
+		return status;
+	for (int k = 0; res != NULL && k < PQntuples(res); k++) {
+		for (size_t i = 0; i < r->columns; i++)
+			if (strcmp(r->column[i].name, PQgetvalue(res, k, 0)) == 0)
+				key[(*n)++] = (uint32_t)i;
+	}
+	/* A key that is not published whole, or was changed since, is none. */
+	if (res != NULL && *n != (size_t)PQntuples(res))
+		*n = 0;
+	PQclear(res);
+	if (r->identity == 'd' && *n != flagged) {
+		*n = 0;
+		for (size_t i = 0; i < r->columns; i++)
+			if (r->column[i].in_identity)
+				key[(*n)++] = (uint32_t)i;
+	}
+	return PG_OK;
+}
+
+static void
+build_frame(struct relations *rs, struct relation *r, const uint32_t *key, size_t keys)
+{
+	r->frame.len = 0;
+	frame_put_relation(&r->frame, r->relid, r->schema, r->table, r->identity, r->columns);
+	for (size_t i = 0; i < r->columns; i++) {
+		const struct column *c = &r->column[i];
+		char tmp[16];
+		const char *type = type_name(rs, c->type_oid, tmp);
+		struct frame_column fc = { .name = { c->name, (uint32_t)strlen(c->name) },
+			.type = { type, (uint32_t)strlen(type) }, .type_oid = c->type_oid,
+			.typmod = c->typmod, .in_identity = c->in_identity };
+
+		frame_put_column(&r->frame, &fc);
+	}
+	frame_put_key(&r->frame, key, keys);
+	r->pending = r->frame.len != r->emitted.len ||
+	    memcmp(r->frame.data, r->emitted.data, r->frame.len) != 0;
+}
+
+enum pg_status
+relations_take(struct relations *rs, const char *msg, size_t len)
+{
+	struct wire w = { .p = msg, .end = msg + len };
+	struct relation *r;
+	enum pg_status status;
+	uint32_t relid = wire_u32(&w), *key;
+	const char *schema = wire_string(&w), *table = wire_string(&w);
+	char identity = (char)wire_u8(&w);
+	size_t n = wire_u16(&w), keys;
+
+	if (w.bad || (identity != 'd' && identity != 'f' && identity != 'i' && identity != 'n')) {
+		log_error("the server sent a damaged Relation message");
+		return PG_PERMANENT;
+	}
+	r = find_or_add(rs, relid);
+	clear_definition(r);
+	/* The server sends an empty schema for pg_catalog. */
+	r->schema = xstrdup(*schema != '\0' ? schema : "pg_catalog");
+	r->table = xstrdup(table);
+	r->identity = identity;
+	r->column = xcalloc(n, sizeof(*r->column));
+	for (; r->columns < n && !w.bad; r->columns++) {
+		struct column *c = &r->column[r->columns];
+
+		c->in_identity = (wire_u8(&w) & 1) != 0;
+		c->name = xstrdup(wire_string(&w));
+		c->type_oid = wire_u32(&w);
+		c->typmod = (int32_t)wire_u32(&w);
+		c->kind = value_kind(c->type_oid);
+	}
+	if (w.bad) {
+		log_error("the server sent a damaged Relation message", kv_str("table", r->table));
+		return PG_PERMANENT;
+	}
+	key = xcalloc(n + 1, sizeof(*key));
+	status = find_key(rs, r, key, &keys);
+	if (status == PG_OK)
+		build_frame(rs, r, key, keys);
+	free(key);
+	return status;
+}

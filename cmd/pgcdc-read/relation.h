@@ -1,0 +1,69 @@
+#ifndef RELATION_H
+#define RELATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "pg.h"
+#include "value.h"
+
+/*
+ * What the reader knows of each published table, as the server's Relation messages tell
+ * it, with the primary key from the catalog: with REPLICA IDENTITY FULL the server flags
+ * every column as part of the key.
+ */
+
+struct column {
+	char *name;
+	uint32_t type_oid;
+	int32_t typmod;
+	bool in_identity;
+	enum value_kind kind;
+};
+
+struct relation {
+	uint32_t relid;
+	char *schema, *table;
+	char identity;
+	struct column *column;
+	size_t columns;
+	struct buf frame;   /* its R frame */
+	struct buf emitted; /* the one that went out last; empty: none yet */
+	bool pending;       /* frame must go out before the next row */
+};
+
+/* Looks up primary keys; opened at the first need, over its own connection. */
+struct catalog {
+	const char *conninfo;
+	struct pg_wait wait;
+	PGconn *conn;
+	bool refused; /* the server does not let us: said once, and done without */
+};
+
+struct relations {
+	struct relation **slot; /* open addressing by relid */
+	size_t cap, used;
+	struct relation *last;
+	struct catalog catalog;
+	struct type_name *types; /* from Type messages */
+	size_t n_types;
+};
+
+/* Find it, or NULL. */
+struct relation *relations_find(struct relations *, uint32_t relid);
+
+/*
+ * Take the body of a Relation message ('R' and what follows; see "Logical Replication
+ * Message Formats" in PostgreSQL's manual).  PG_PERMANENT is a message that is none,
+ * said on the log.
+ */
+enum pg_status relations_take(struct relations *, const char *msg, size_t len)
+    __attribute__((warn_unused_result));
+
+/* Take a Type message: the name of a type that is not PostgreSQL's own. */
+int relations_take_type(struct relations *, const char *msg, size_t len)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,389 @@
+#include <bsd/string.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "log.h"
+#include "lsn.h"
+#include "setup.h"
+#include "sig.h"
+
+#define OLDEST_SERVER 140000
+
+/* What the steps share. */
+struct setup {
+	const struct pg_wait *wait;
+	PGconn *conn;
+	const struct options *o;
+	struct state *state;
+	struct server *server;
+};
+
+/* Run SQL that must give rows; on PG_OK *res is to be PQcleared. */
+static enum pg_status
+query(const struct setup *s, const char *sql, const char *what, PGresult **res)
+{
+	enum pg_status status = pg_exec(s->wait, s->conn, sql, res);
+
+	if (status != PG_OK)
+		return status;
+	if (PQresultStatus(*res) == PGRES_TUPLES_OK)
+		return PG_OK;
+	status = pg_failed(s->conn, *res, what, NULL);
+	PQclear(*res);
+	*res = NULL;
+	return status;
+}
+
+static enum pg_status
+identify(const struct setup *s)
+{
+	struct server *v = s->server;
+	enum pg_status status;
+	PGresult *res;
+
+	status = query(s, "IDENTIFY_SYSTEM", "cannot identify the server", &res);
+	if (status != PG_OK)
+		return status;
+	strlcpy(v->system, PQgetvalue(res, 0, 0), sizeof(v->system));
+	v->timeline = strtoull(PQgetvalue(res, 0, 1), NULL, 10);
+	strlcpy(v->database, PQgetvalue(res, 0, 3), sizeof(v->database));
+	PQclear(res);
+	status = query(s,
+	    "SELECT pg_catalog.current_setting('server_version_num'),"
+	    " pg_catalog.current_setting('wal_level'),"
+	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
+	    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
+	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn()"
+	    " END",
+	    "cannot read the server's settings", &res);
+	if (status != PG_OK)
+		return status;
+	v->version = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
+	v->wal_sender_timeout_ms = atoi(PQgetvalue(res, 0, 2));
+	if (lsn_parse(PQgetvalue(res, 0, 3), strlen(PQgetvalue(res, 0, 3)), &v->insert_lsn) != 0)
+		v->insert_lsn = 0;
+	if (v->version < OLDEST_SERVER) {
+		log_error("the server is too old", kv_uint("version", v->version),
+		    kv_str("remedy", "PostgreSQL 14 or later"));
+		status = PG_PERMANENT;
+	} else if (strcmp(PQgetvalue(res, 0, 1), "logical") != 0) {
+		log_error("the server's wal_level is not logical",
+		    kv_str("wal_level", PQgetvalue(res, 0, 1)),
+		    kv_str("remedy", "set wal_level = logical in postgresql.conf and restart "
+		                     "the server"));
+		status = PG_PERMANENT;
+	}
+	PQclear(res);
+	return status;
+}
+
+/* "a,s.b,\"C d\"" is passed on as SQL's own list; "*" stands for all tables. */
+static enum pg_status
+create_publication(const struct setup *s, const char *name)
+{
+	char *quoted = pg_identifier(s->conn, name);
+	struct buf sql = { 0 };
+	enum pg_status status;
+	PGresult *res;
+
+	if (strcmp(s->o->create_publication, "*") == 0)
+		buf_printf(&sql, "CREATE PUBLICATION %s FOR ALL TABLES", quoted);
+	else
+		buf_printf(&sql, "CREATE PUBLICATION %s FOR TABLE %s", quoted,
+		    s->o->create_publication);
+	PQfreemem(quoted);
+	/* search_path is empty for what we print; here bare names mean public's. */
+	status = query(s, "SELECT pg_catalog.set_config('search_path', 'public', false)",
+	    "cannot set search_path", &res);
+	if (status == PG_OK) {
+		PQclear(res);
+		status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
+	}
+	if (status == PG_OK) {
+		if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+			log_info("made the publication", kv_str("publication", name),
+			    kv_str("tables", s->o->create_publication));
+		} else if (!pg_sqlstate_is(res, "42710")) { /* somebody else was first */
+			status = pg_failed(s->conn, res, "cannot make the publication",
+			    "let the tables' owner or a superuser make it");
+		}
+		PQclear(res);
+	}
+	buf_free(&sql);
+	if (status != PG_OK)
+		return status;
+	status = query(s, "SELECT pg_catalog.set_config('search_path', '', false)",
+	    "cannot set search_path", &res);
+	PQclear(res);
+	return status;
+}
+
+/* The server looks a publication up only at the first change, and 18 not even then. */
+static enum pg_status
+check_publication(const struct setup *s, const char *name)
+{
+	char *literal = pg_literal(s->conn, name);
+	struct buf sql = { 0 };
+	enum pg_status status;
+	PGresult *res;
+	bool found;
+
+	buf_printf(&sql, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = %s", literal);
+	PQfreemem(literal);
+	status = query(s, buf_cstr(&sql), "cannot look for the publication", &res);
+	buf_free(&sql);
+	if (status != PG_OK)
+		return status;
+	found = PQntuples(res) > 0;
+	PQclear(res);
+	if (found)
+		return PG_OK;
+	if (s->o->create_publication != NULL)
+		return create_publication(s, name);
+	log_error("the publication does not exist", kv_str("publication", name),
+	    kv_str("database", s->server->database),
+	    kv_str("remedy",
+	        "CREATE PUBLICATION name FOR TABLE ..., before the slot is made, or "
+	        "--create-publication"));
+	return PG_PERMANENT;
+}
+
+static enum pg_status
+create_slot(const struct setup *s)
+{
+	char *quoted = pg_identifier(s->conn, s->o->slot);
+	struct buf sql = { 0 };
+	enum pg_status status;
+	PGresult *res;
+
+	if (s->state->exists && !s->o->accept_gap) {
+		log_error("the slot is gone that the state file tells of, so changes are missing",
+		    kv_str("slot", s->o->slot), kv_lsn("acked", s->state->acked),
+		    kv_str("state", s->state->path),
+		    kv_str("remedy", "load the tables anew, then start with --accept-gap"));
+		PQfreemem(quoted);
+		return PG_PERMANENT;
+	}
+	buf_printf(&sql, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput NOEXPORT_SNAPSHOT", quoted);
+	PQfreemem(quoted);
+	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
+	buf_free(&sql);
+	if (status != PG_OK)
+		return status;
+	if (PQresultStatus(res) == PGRES_TUPLES_OK)
+		log_info("made the slot", kv_str("slot", s->o->slot),
+		    kv_str("lsn", PQgetvalue(res, 0, 1)));
+	else if (!pg_sqlstate_is(res, "42710")) /* somebody else was first */
+		status = pg_failed(s->conn, res, "cannot make the slot", NULL);
+	PQclear(res);
+	return status;
+}
+
+static enum pg_status
+slot_lost(const struct setup *s, const char *what, const char *value, const char *remedy)
+{
+	log_error(what, kv_str("slot", s->o->slot), kv_str("is", value), kv_str("remedy", remedy));
+	return PG_PERMANENT;
+}
+
+/* Is the slot of the right kind, and does it still hold its WAL? */
+static enum pg_status
+check_slot_row(const struct setup *s, const PGresult *res)
+{
+	const char *plugin = PQgetvalue(res, 0, 0), *database = PQgetvalue(res, 0, 1);
+
+	if (strcmp(plugin, "pgoutput") != 0)
+		return slot_lost(s, "the slot is not a logical one of plugin pgoutput",
+		    *plugin ? plugin : "physical",
+		    "SELECT pg_create_logical_replication_slot('another', 'pgoutput')");
+	if (strcmp(database, s->server->database) != 0)
+		return slot_lost(s, "the slot belongs to another database", database,
+		    "name that database by dbname= or PGDATABASE");
+	if (strcmp(PQgetvalue(res, 0, 2), "lost") == 0)
+		return slot_lost(s, "the slot lost the WAL it needs, so changes are missing", "lost",
+		    "drop it, make it anew, load the tables anew, and raise "
+		    "max_slot_wal_keep_size");
+	return PG_OK;
+}
+
+/*
+ * Look at the slot; *busy is the process that streams from it, or 0.  A missing one is
+ * made where that was asked for, and looked at again by the caller (*made).
+ */
+static enum pg_status
+check_slot(const struct setup *s, long *busy, bool *made)
+{
+	char *literal = pg_literal(s->conn, s->o->slot);
+	struct buf sql = { 0 };
+	enum pg_status status;
+	const char *lsn;
+	PGresult *res;
+
+	*busy = 0;
+	*made = false;
+	buf_printf(&sql,
+	    "SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(wal_status, ''),"
+	    " active, coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')"
+	    " FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
+	    literal);
+	PQfreemem(literal);
+	status = query(s, buf_cstr(&sql), "cannot look for the slot", &res);
+	buf_free(&sql);
+	if (status != PG_OK)
+		return status;
+	if (PQntuples(res) == 0) {
+		PQclear(res);
+		*made = true;
+		if (s->o->create_slot)
+			return create_slot(s);
+		log_error("the slot does not exist", kv_str("slot", s->o->slot),
+		    kv_str("remedy",
+		        "SELECT pg_create_logical_replication_slot('name', 'pgoutput'), or "
+		        "--create-slot"));
+		return PG_PERMANENT;
+	}
+	status = check_slot_row(s, res);
+	if (*PQgetvalue(res, 0, 3) == 't') {
+		*busy = atol(PQgetvalue(res, 0, 4));
+		if (*busy == 0)
+			*busy = -1;
+	}
+	lsn = PQgetvalue(res, 0, 5);
+	if (lsn_parse(lsn, strlen(lsn), &s->server->confirmed_flush) != 0)
+		s->server->confirmed_flush = 0;
+	PQclear(res);
+	return status;
+}
+
+/* What the state file knows must agree with this server and this slot. */
+static enum pg_status
+check_state(const struct setup *s)
+{
+	struct state *st = s->state;
+	struct server *v = s->server;
+
+	v->start = v->confirmed_flush;
+	if (!st->exists)
+		return PG_OK;
+	if (strcmp(st->system, v->system) != 0 || strcmp(st->slot, s->o->slot) != 0) {
+		if (!s->o->accept_gap) {
+			log_error("the state file is of another server or slot",
+			    kv_str("state", st->path), kv_str("its_system", st->system),
+			    kv_str("system", v->system), kv_str("its_slot", st->slot),
+			    kv_str("slot", s->o->slot),
+			    kv_str("remedy", "load the tables anew with a new version epoch, "
+			                     "then start with --accept-gap, or name another file"));
+			return PG_PERMANENT;
+		}
+		log_warn("went on in spite of a state file of another server or slot",
+		    kv_str("its_system", st->system), kv_str("system", v->system));
+		return PG_OK;
+	}
+	if (v->confirmed_flush > st->acked) {
+		log_at(s->o->sole_owner ? LOG_ERROR : LOG_WARN,
+		    "the slot is ahead of the state file: another reader moved it, or it was "
+		    "made anew and changes are missing",
+		    kv_lsn("confirmed", v->confirmed_flush), kv_lsn("acked", st->acked),
+		    kv_str("state", st->path));
+		return s->o->sole_owner && !s->o->accept_gap ? PG_PERMANENT : PG_OK;
+	}
+	/* A slot may have stepped back in a restart of its server: what is stored is skipped. */
+	v->start = st->acked;
+	return PG_OK;
+}
+
+/* Wait for ms, or until a signal: false. */
+static bool
+wait_ms(const struct pg_wait *w, int ms)
+{
+	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
+
+	(void)poll(&p, 1, ms);
+	return sig_terms() == 0;
+}
+
+/* START_REPLICATION; *busy is set when somebody else was faster. */
+static enum pg_status
+start_streaming(const struct setup *s, bool *busy)
+{
+	const struct options *o = s->o;
+	char *slot = pg_identifier(s->conn, o->slot), lsn[LSN_STRLEN], *quoted, *literal;
+	struct buf sql = { 0 }, names = { 0 };
+	enum pg_status status;
+	PGresult *res;
+
+	*busy = false;
+	for (size_t i = 0; i < o->n_publications; i++) {
+		quoted = pg_identifier(s->conn, o->publications[i]);
+		buf_printf(&names, "%s%s", i ? "," : "", quoted);
+		PQfreemem(quoted);
+	}
+	literal = pg_literal(s->conn, buf_cstr(&names));
+	buf_printf(&sql,
+	    "START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names %s%s)",
+	    slot, lsn_print(s->server->start, lsn), literal,
+	    o->messages ? ", messages 'true'" : "");
+	PQfreemem(slot);
+	PQfreemem(literal);
+	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
+	buf_free(&sql);
+	buf_free(&names);
+	if (status != PG_OK)
+		return status;
+	if (PQresultStatus(res) != PGRES_COPY_BOTH) {
+		*busy = pg_sqlstate_is(res, "55006");
+		if (!*busy)
+			status = pg_failed(s->conn, res, "cannot start streaming", NULL);
+	}
+	PQclear(res);
+	return status;
+}
+
+/* Take the slot, standing by while another reader has it. */
+static enum pg_status
+take_slot(const struct setup *s)
+{
+	bool said = false, made, busy;
+	enum pg_status status;
+	long pid;
+
+	for (;;) {
+		status = check_slot(s, &pid, &made);
+		if (status != PG_OK)
+			return status;
+		if (made)
+			continue;
+		if (pid == 0) {
+			status = check_state(s);
+			if (status != PG_OK)
+				return status;
+			status = start_streaming(s, &busy);
+			if (status != PG_OK || !busy)
+				return status;
+		}
+		if (!said)
+			log_info("the slot is active elsewhere: standing by",
+			    kv_str("slot", s->o->slot), kv_int("pid", pid),
+			    kv_int("check_interval_ms", s->o->slot_check_ms));
+		said = true;
+		if (!wait_ms(s->wait, s->o->slot_check_ms))
+			return PG_STOPPED;
+	}
+}
+
+enum pg_status
+setup_start(const struct pg_wait *w, PGconn *conn, const struct options *o, struct state *st,
+    struct server *v)
+{
+	struct setup s = { .wait = w, .conn = conn, .o = o, .state = st, .server = v };
+	enum pg_status status = identify(&s);
+
+	for (size_t i = 0; i < o->n_publications && status == PG_OK; i++)
+		status = check_publication(&s, o->publications[i]);
+	if (status == PG_OK)
+		status = take_slot(&s);
+	return status;
+}

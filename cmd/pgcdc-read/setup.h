@@ -1,0 +1,34 @@
+#ifndef SETUP_H
+#define SETUP_H
+
+#include <stdint.h>
+
+#include "options.h"
+#include "pg.h"
+#include "state.h"
+
+/*
+ * What happens between connecting and streaming: is this the server, are publication and
+ * slot as they must be, is the slot free, where does it go on?  Everything that can be
+ * wrong is said with its remedy.
+ */
+
+struct server {
+	char system[32];
+	char database[64];
+	uint64_t timeline;
+	uint64_t version;         /* server_version_num, 150018 */
+	int wal_sender_timeout_ms; /* 0: none */
+	uint64_t confirmed_flush; /* of the slot, when it was taken */
+	uint64_t start;           /* where streaming goes on */
+	uint64_t insert_lsn;      /* the end of the server's log at the start */
+};
+
+/*
+ * Bring conn (a replication connection) to streaming; waits while the slot is busy.
+ * On PG_OK the connection is in COPY mode.
+ */
+enum pg_status setup_start(const struct pg_wait *, PGconn *conn, const struct options *,
+    struct state *, struct server *) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "lsn.h"
+
+/* Longer events are cut: a line must stay one write, whatever a server said. */
+#define LINE_MAX_BYTES 4096
+
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len;
+};
+
+static const char *program_name = "pgcdc";
+static enum log_level max_level = LOG_INFO;
+static bool json;
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+void
+log_init(const char *program, int verbose)
+{
+	const char *format = getenv("PGCDC_LOG");
+
+	program_name = program;
+	max_level = verbose > 0 ? LOG_DEBUG : LOG_INFO;
+	json = format != NULL && strcmp(format, "json") == 0;
+}
+
+bool
+log_on(enum log_level level)
+{
+	return level <= max_level;
+}
+
+/* Room is kept for what closes the line. */
+static void
+put(struct line *l, const char *s, size_t n)
+{
+	size_t room = sizeof(l->text) - 8 - l->len;
+
+	if (n > room)
+		n = room;
+	memcpy(l->text + l->len, s, n);
+	l->len += n;
+}
+
+static void
+puts_line(struct line *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+/* A string in quotes, JSON's escapes; they read well in plain text, too. */
+static void
+put_quoted(struct line *l, const char *s, size_t n)
+{
+	puts_line(l, "\"");
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		char esc[8];
+
+		if (l->len > sizeof(l->text) - 24)
+			break;
+		if (c == '"' || c == '\\') {
+			snprintf(esc, sizeof(esc), "\\%c", c);
+			puts_line(l, esc);
+		} else if (c == '\n') {
+			puts_line(l, "\\n");
+		} else if (c < 0x20 || c == 0x7f) {
+			snprintf(esc, sizeof(esc), "\\u%04x", c);
+			puts_line(l, esc);
+		} else {
+			put(l, s + i, 1);
+		}
+	}
+	puts_line(l, "\"");
+}
+
+static bool
+needs_quotes(const char *s, size_t n)
+{
+	if (n == 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] <= ' ' || s[i] == '"' || s[i] == '=' ||
+		    s[i] == '\\' || s[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static void
+put_string(struct line *l, const char *s, size_t n)
+{
+	if (json || needs_quotes(s, n))
+		put_quoted(l, s, n);
+	else
+		put(l, s, n);
+}
+
+static void
+put_value(struct line *l, const struct kv *kv)
+{
+	char tmp[64];
+
+	switch (kv->type) {
+	case KV_STR:
+		put_string(l, kv->v.s, strlen(kv->v.s));
+		return;
+	case KV_STRN:
+		put_string(l, kv->v.s, kv->len);
+		return;
+	case KV_LSN:
+		lsn_print(kv->v.u, tmp);
+		put_string(l, tmp, strlen(tmp));
+		return;
+	case KV_INT: snprintf(tmp, sizeof(tmp), "%lld", (long long)kv->v.i); break;
+	case KV_UINT: snprintf(tmp, sizeof(tmp), "%llu", (unsigned long long)kv->v.u); break;
+	case KV_REAL:
+		snprintf(tmp, sizeof(tmp), "%.3f", isfinite(kv->v.d) ? kv->v.d : 0);
+		break;
+	case KV_END: return;
+	}
+	puts_line(l, tmp);
+}
+
+static void
+put_time(struct line *l)
+{
+	struct timespec now;
+	struct tm tm;
+	char tmp[48];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	snprintf(tmp, sizeof(tmp), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec, (int)(now.tv_nsec / 1000000));
+	puts_line(l, tmp);
+}
+
+void
+log_event(enum log_level level, const char *msg, const struct kv *kvs)
+{
+	struct line l;
+	int saved = errno;
+
+	if (!log_on(level))
+		return;
+	l.len = 0;
+	if (json)
+		puts_line(&l, "{\"time\":\"");
+	put_time(&l);
+	puts_line(&l, json ? "\",\"level\":\"" : " ");
+	puts_line(&l, level_names[level]);
+	puts_line(&l, json ? "\",\"program\":\"" : " ");
+	puts_line(&l, program_name);
+	puts_line(&l, json ? "\",\"msg\":" : " msg=");
+	put_quoted(&l, msg, strlen(msg));
+	for (const struct kv *kv = kvs; kv->type != KV_END; kv++) {
+		if (kv->type == KV_STR && kv->v.s == NULL)
+			continue;
+		/* A pair that would not fit whole is left out: JSON must stay JSON. */
+		if (l.len > sizeof(l.text) - 128)
+			break;
+		puts_line(&l, json ? ",\"" : " ");
+		puts_line(&l, kv->key);
+		puts_line(&l, json ? "\":" : "=");
+		put_value(&l, kv);
+	}
+	if (json)
+		puts_line(&l, "}");
+	l.text[l.len++] = '\n';
+	/* There is nowhere left to report a log that cannot be written. */
+	if (write(STDERR_FILENO, l.text, l.len) < 0)
+		errno = saved;
+	errno = saved;
+}

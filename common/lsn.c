@@ -1,0 +1,48 @@
+#include <stdio.h>
+
+#include "lsn.h"
+
+static int
+hexdigit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+lsn_parse(const char *text, size_t len, uint64_t *lsn)
+{
+	uint64_t half[2] = { 0, 0 };
+	size_t digits = 0;
+	int h = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int d;
+
+		if (text[i] == '/' && h == 0 && digits > 0) {
+			h = 1;
+			digits = 0;
+			continue;
+		}
+		d = hexdigit(text[i]);
+		if (d < 0 || ++digits > 8)
+			return -1;
+		half[h] = half[h] << 4 | (uint64_t)d;
+	}
+	if (h != 1 || digits == 0)
+		return -1;
+	*lsn = half[0] << 32 | half[1];
+	return 0;
+}
+
+char *
+lsn_print(uint64_t lsn, char out[static LSN_STRLEN])
+{
+	snprintf(out, LSN_STRLEN, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
+	return out;
+}

@@ -1,0 +1,13 @@
+#ifndef UTF8_H
+#define UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Is this UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing beyond
+ * U+10FFFF?  PostgreSQL and the search servers draw the line at the same place.
+ */
+bool utf8_valid(const char *, size_t);
+
+#endif
