@@ -1,0 +1,36 @@
+#ifndef ACTION_H
+#define ACTION_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "frame.h"
+
+/*
+ * An action frame as the lines of a bulk request.
+ */
+
+/* What the action line says beside the frame itself. */
+struct action_line {
+	struct buf text; /* reused: the line with its newline */
+	uint16_t index_at, index_len, id_at, id_len; /* in text, escaped */
+	uint64_t document;                           /* hash of index and id */
+	/* The frame's own strings, from more. */
+	struct frame_str pipeline;
+	bool require_alias;
+};
+
+/*
+ * Check the frame as the cluster could not: a newline in a body would run as an action, an
+ * index name may be taken for a pattern.  NULL, or what is wrong with it.
+ */
+const char *action_check(const struct frame_action *, struct action_line *);
+
+/* Build the line; version counts where versioned says so. */
+void action_build(struct action_line *, const struct frame_action *, bool versioned,
+    uint64_t version);
+
+/* Hash of index and id, the same in every run. */
+uint64_t action_document(struct frame_str index, struct frame_str id);
+
+#endif

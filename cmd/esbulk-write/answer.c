@@ -1,0 +1,217 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <yajl/yajl_parse.h>
+
+#include "answer.h"
+#include "buf.h"
+
+/*
+ * Depths inside {"items":[{"index":{"status":201,"error":{"type":…,"reason":…,
+ * "caused_by":{…}}}}]}
+ */
+enum depth { ROOT = 1, ITEMS, ELEMENT, RESULT, ERROR, CAUSE };
+
+enum key { KEY_OTHER, KEY_ITEMS, KEY_STATUS, KEY_ERROR, KEY_TYPE, KEY_REASON, KEY_CAUSED_BY };
+
+struct answer {
+	yajl_handle yajl;
+	int depth;
+	bool in[CAUSE + 1]; /* is the value open at this depth one of the path above? */
+	enum key key;
+	bool items_seen;
+	struct item *next; /* the one that the next element answers */
+	struct answer_error error;
+	answer_item_fn *fn;
+	void *arg;
+	const char *problem;
+};
+
+static void
+append(char *to, size_t size, const unsigned char *s, size_t n)
+{
+	size_t have = strlen(to);
+
+	if (n > size - 1 - have)
+		n = size - 1 - have;
+	memcpy(to + have, s, n);
+	to[have + n] = '\0';
+}
+
+/* Is the container that opens now part of the path? */
+static bool
+on_path(const struct answer *a, int depth, bool array)
+{
+	switch (depth) {
+	case ROOT: return !array;
+	case ITEMS: return a->in[ROOT] && array && a->key == KEY_ITEMS;
+	case ELEMENT: return a->in[ITEMS] && !array;
+	case RESULT: return a->in[ELEMENT] && !array;
+	case ERROR: return a->in[RESULT] && !array && a->key == KEY_ERROR;
+	case CAUSE: return a->in[ERROR] && !array && a->key == KEY_CAUSED_BY;
+	default: return false;
+	}
+}
+
+static int
+open_value(struct answer *a, bool array)
+{
+	a->depth++;
+	if (a->depth > CAUSE)
+		return 1;
+	a->in[a->depth] = on_path(a, a->depth, array);
+	if (a->depth == ROOT && !a->in[ROOT])
+		return 0;
+	if (a->depth == ITEMS && a->in[ITEMS])
+		a->items_seen = true;
+	if (a->depth == ELEMENT && a->in[ELEMENT]) {
+		a->error.status = 0;
+		a->error.type[0] = a->error.reason[0] = '\0';
+	}
+	a->key = KEY_OTHER;
+	return 1;
+}
+
+static int
+close_value(struct answer *a)
+{
+	if (a->depth == ELEMENT && a->in[ELEMENT]) {
+		if (a->next == NULL || a->error.status == 0) {
+			a->problem = a->next == NULL ? "it answers more actions than were sent"
+			                             : "it has an item without a status";
+			return 0;
+		}
+		a->fn(a->arg, a->next, &a->error);
+		a->next = a->next->next;
+	}
+	a->depth--;
+	return 1;
+}
+
+static int
+on_start_map(void *ctx)
+{
+	return open_value(ctx, false);
+}
+
+static int
+on_start_array(void *ctx)
+{
+	return open_value(ctx, true);
+}
+
+static int
+on_end(void *ctx)
+{
+	return close_value(ctx);
+}
+
+static int
+on_key(void *ctx, const unsigned char *s, size_t n)
+{
+	static const char *const names[] = { "", "items", "status", "error", "type", "reason",
+		"caused_by" };
+	struct answer *a = ctx;
+
+	a->key = KEY_OTHER;
+	for (int i = KEY_ITEMS; i <= KEY_CAUSED_BY; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], s, n) == 0)
+			a->key = (enum key)i;
+	return 1;
+}
+
+static int
+on_integer(void *ctx, long long v)
+{
+	struct answer *a = ctx;
+
+	if (a->depth == RESULT && a->in[RESULT] && a->key == KEY_STATUS)
+		a->error.status = v >= 100 && v <= 999 ? (int)v : 0;
+	return 1;
+}
+
+static int
+on_string(void *ctx, const unsigned char *s, size_t n)
+{
+	struct answer *a = ctx;
+	struct answer_error *e = &a->error;
+
+	if (a->depth == ERROR && a->in[ERROR] && a->key == KEY_TYPE) {
+		append(e->type, sizeof(e->type), s, n);
+	} else if (a->depth == ERROR && a->in[ERROR] && a->key == KEY_REASON) {
+		append(e->reason, sizeof(e->reason), s, n);
+	} else if (a->depth == CAUSE && a->in[CAUSE] && a->key == KEY_REASON) {
+		append(e->reason, sizeof(e->reason), (const unsigned char *)"; ", 2);
+		append(e->reason, sizeof(e->reason), s, n);
+	} else if (a->depth == RESULT && a->in[RESULT] && a->key == KEY_ERROR) {
+		/* A proxy's word, not the cluster's form: some error all the same. */
+		append(e->type, sizeof(e->type), (const unsigned char *)"unknown", 7);
+		append(e->reason, sizeof(e->reason), s, n);
+	}
+	return 1;
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_integer = on_integer,
+	.yajl_string = on_string,
+	.yajl_start_map = on_start_map,
+	.yajl_map_key = on_key,
+	.yajl_end_map = on_end,
+	.yajl_start_array = on_start_array,
+	.yajl_end_array = on_end,
+};
+
+struct answer *
+answer_new(const struct items *items, answer_item_fn *fn, void *arg)
+{
+	struct answer *a = xcalloc(1, sizeof(*a));
+
+	a->yajl = yajl_alloc(&callbacks, NULL, a);
+	if (a->yajl == NULL)
+		oom();
+	a->next = items->first;
+	a->fn = fn;
+	a->arg = arg;
+	return a;
+}
+
+int
+answer_feed(struct answer *a, const char *p, size_t n)
+{
+	if (a->problem != NULL)
+		return -1;
+	if (yajl_parse(a->yajl, (const unsigned char *)p, n) == yajl_status_ok)
+		return 0;
+	if (a->problem == NULL)
+		a->problem = "it is no JSON object";
+	return -1;
+}
+
+int
+answer_end(struct answer *a)
+{
+	if (a->problem != NULL)
+		return -1;
+	if (yajl_complete_parse(a->yajl) != yajl_status_ok || a->depth != 0)
+		a->problem = "it is cut short";
+	else if (!a->items_seen)
+		a->problem = "it has no items";
+	else if (a->next != NULL)
+		a->problem = "it answers fewer actions than were sent";
+	return a->problem != NULL ? -1 : 0;
+}
+
+const char *
+answer_problem(const struct answer *a)
+{
+	return a->problem ? a->problem : "";
+}
+
+void
+answer_free(struct answer *a)
+{
+	if (a == NULL)
+		return;
+	yajl_free(a->yajl);
+	free(a);
+}

@@ -1,0 +1,93 @@
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "frontier.h"
+#include "node.h"
+#include "options.h"
+#include "queue.h"
+#include "tables.h"
+
+/*
+ * Lanes: the hash of (index, id) picks one of N, and each has one request in flight, so
+ * that two actions on one document never are in flight together and keep their order.
+ * An idle lane sends at once whatever it has; a busy one lets its batch grow.
+ */
+
+struct delivery;
+
+struct lane {
+	struct delivery *delivery;
+	struct items waiting; /* to be sent, in order */
+	struct items sending; /* the request in flight, in order */
+	struct chunk *chunk;  /* where the next item goes */
+	int64_t first_at;     /* when waiting's first came */
+	CURL *easy;
+	bool busy;
+	struct node *node;
+	const struct item *cursor; /* what the request's body comes to next */
+	size_t cursor_off;
+	struct answer *answer;
+	struct buf refusal; /* the start of an answer that is no bulk answer */
+	size_t max_docs, max_bytes; /* of a request, as the cluster takes them */
+	unsigned failures;          /* in a row */
+	unsigned unreadable;        /* answers in a row */
+	int64_t backoff_until;
+	/* The last answer's first error of each kind, for the log. */
+	const struct item *fatal_item;
+	struct answer_error fatal, retry;
+	/* Documents of the batch, so that unversioned actions on one never share it. */
+	uint64_t seen[64];
+	bool unversioned;
+};
+
+struct delivery {
+	const struct options *o;
+	CURLM *multi;
+	struct curl_slist *headers;
+	struct nodes nodes;
+	struct queue queue;
+	struct frontier frontier;
+	struct tables tables;
+	struct lane *lane;
+	size_t lanes, busy;
+	size_t waiting;      /* items in all lanes, in flight included */
+	bool ever_worked;    /* the cluster took a request */
+	int64_t denied_since; /* 0: not denied */
+	int64_t said_at;      /* when a retry was logged last */
+	uint64_t stored, conflicts, retries, requests;
+};
+
+/* 0, or -1 when libcurl cannot be had. */
+int delivery_init(struct delivery *, const struct options *) __attribute__((warn_unused_result));
+
+/* The lane of a document, by its hash. */
+struct lane *delivery_lane(struct delivery *, uint64_t document);
+
+/* Memory for an item of text bytes in its lane; delivery_add puts it there. */
+struct item *delivery_item(struct delivery *, struct lane *, size_t text);
+void delivery_add(struct delivery *, struct lane *, struct item *);
+
+/*
+ * Start requests on idle lanes, and let libcurl work.  hurry: don't linger, the queue is
+ * full or the stream ended.  Returns an exit status (logged), or -1 to go on.
+ */
+int delivery_work(struct delivery *, bool hurry);
+
+/* When delivery_work must be called next for what libcurl does not know of. */
+int64_t delivery_due(const struct delivery *);
+
+static inline bool
+delivery_empty(const struct delivery *d)
+{
+	return d->waiting == 0;
+}
+
+#endif

@@ -1,0 +1,29 @@
+#include <string.h>
+
+#include "version.h"
+
+void
+version_begin(struct version_places *v)
+{
+	/* 0 is what untouched counters say, so it is never a unit's number. */
+	if (++v->unit == 0) {
+		memset(v, 0, sizeof(*v));
+		v->unit = 1;
+	}
+}
+
+uint64_t
+version_place(struct version_places *v, uint64_t document)
+{
+	size_t i = (document >> 32) % (sizeof(v->place) / sizeof(v->place[0]));
+	uint8_t k;
+
+	if (v->place[i].unit != v->unit) {
+		v->place[i].unit = v->unit;
+		v->place[i].next = 0;
+	}
+	k = v->place[i].next;
+	if (k < VERSION_LAST_PLACE)
+		v->place[i].next++;
+	return k;
+}

@@ -1,0 +1,30 @@
+#ifndef VERSION_H
+#define VERSION_H
+
+#include <stdint.h>
+
+/*
+ * External versions: epoch * 2^56 + commit LSN + k, where k counts the earlier actions
+ * on the document in the unit, to 39 at most.  Commit records start at least 40 bytes
+ * apart, so k never reaches the next commit's LSN; two actions of one transaction on one
+ * document keep their order even when an abandoned request arrives late.
+ */
+
+#define VERSION_LAST_PLACE 39
+
+/* Counters by document hash; two documents that share one only count faster. */
+struct version_places {
+	uint32_t unit; /* of which the counters below are */
+	struct {
+		uint32_t unit;
+		uint8_t next;
+	} place[8192];
+};
+
+/* A unit begins (also again): all counters are 0. */
+void version_begin(struct version_places *);
+
+/* k of the next action on the document. */
+uint64_t version_place(struct version_places *, uint64_t document);
+
+#endif

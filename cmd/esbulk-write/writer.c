@@ -1,0 +1,431 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ackclient.h"
+#include "action.h"
+#include "delivery.h"
+#include "exitcode.h"
+#include "fdio.h"
+#include "frame.h"
+#include "log.h"
+#include "lsn.h"
+#include "sig.h"
+#include "version.h"
+#include "writer.h"
+
+#define FRAMES_A_TURN 4096
+#define POLL_MAX_MS   60000
+#define GONE_US       INT64_C(10000000)
+
+struct writer {
+	const struct options *o;
+	struct frame_in in;
+	struct delivery delivery;
+	struct ackclient ack;
+	struct version_places places;
+	struct action_line line;
+	struct frame_begin begin; /* of the open unit */
+	uint64_t actions;
+	bool hello;        /* an H was read */
+	bool ended;        /* an E was read, and nothing behind it */
+	bool flushing;     /* E: all must be stored before reading goes on */
+	bool more_input;   /* frames may be left in the buffer */
+	bool eof;
+	int64_t gone_at; /* the reader closed the ack socket; 0: it did not */
+};
+
+/*
+ * Frames
+ */
+
+static int
+bad_frame(struct writer *w, const struct frame *f, const char *why)
+{
+	log_error(why, kv_strn("frame", &f->letter, 1), kv_uint("offset", f->offset),
+	    kv_lsn("unit", w->begin.lsn));
+	return EXIT_PERMANENT;
+}
+
+static int
+take_hello(struct writer *w, const struct frame *f)
+{
+	struct frame_hello h;
+	const char *why = frame_get_hello(f, &h);
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	/* A run may have been cut off inside a unit. */
+	frontier_restart(&w->delivery.frontier);
+	w->hello = true;
+	w->ended = false;
+	w->begin.lsn = 0;
+	return ackclient_hello(&w->ack, h.run.ptr, h.run.len, now_us()) == 0 ? -1
+	                                                                     : EXIT_PERMANENT;
+}
+
+static int
+take_relation(struct writer *w, const struct frame *f)
+{
+	struct frame_relation r;
+	const char *why = frame_get_relation(f, &r);
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	tables_put(&w->delivery.tables, &r);
+	return -1;
+}
+
+static int
+take_begin(struct writer *w, const struct frame *f)
+{
+	const char *why = frame_get_begin(f, &w->begin);
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	if (w->ack.path != NULL && !w->hello)
+		return bad_frame(w, f, "a unit before H, so nothing can be acknowledged");
+	frontier_begin(&w->delivery.frontier);
+	version_begin(&w->places);
+	return -1;
+}
+
+static int
+take_commit(struct writer *w, const struct frame *f)
+{
+	struct frame_commit c;
+	const char *why = frame_get_commit(f, &c);
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	if (!w->delivery.frontier.in_unit)
+		return bad_frame(w, f, "C without B");
+	frontier_commit(&w->delivery.frontier, c.seq, c.lsn);
+	return -1;
+}
+
+static int
+bad_action(struct writer *w, const struct frame_action *a, const char *why, size_t len)
+{
+	log_error(a->op == OP_REJECT ? "the mapper rejected a row" : "an action cannot be sent",
+	    kv_str("table", tables_name(&w->delivery.tables, a->relid)),
+	    kv_strn("index", a->index.ptr ? a->index.ptr : "", a->index.len),
+	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len), kv_lsn("lsn", w->begin.lsn),
+	    kv_strn("reason", why, len));
+	return EXIT_PERMANENT;
+}
+
+/* The version that goes with the action, if any. */
+static bool
+make_version(struct writer *w, const struct frame_action *a, uint64_t document, uint64_t *version)
+{
+	uint64_t k = VERSION_LAST_PLACE;
+
+	if (a->op != OP_INDEX && a->op != OP_DELETE)
+		return false;
+	if (a->versioned == VERSION_NONE)
+		return false;
+	*version = a->version;
+	if (a->versioned == VERSION_GIVEN)
+		return true;
+	if (w->begin.has_xid)
+		k = version_place(&w->places, document);
+	*version = (w->o->version_epoch << 56) + w->begin.lsn + k;
+	return true;
+}
+
+static int
+take_action(struct writer *w, const struct frame *f)
+{
+	struct delivery *d = &w->delivery;
+	struct action_line *l = &w->line;
+	struct frame_action a;
+	const char *why = frame_get_action(f, &a);
+	uint64_t document, version = 0;
+	struct lane *lane;
+	struct item *item;
+	bool versioned;
+	size_t len;
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	if (!d->frontier.in_unit)
+		return bad_frame(w, f, "X outside a unit");
+	if (a.op == OP_REJECT)
+		return bad_action(w, &a, a.body.ptr ? a.body.ptr : "", a.body.len);
+	if ((why = action_check(&a, l)) != NULL)
+		return bad_action(w, &a, why, strlen(why));
+	document = action_document(a.index, a.id);
+	versioned = make_version(w, &a, document, &version);
+	if (version > INT64_MAX)
+		return bad_frame(w, f, "the unit's LSN and the version epoch make no version "
+		                       "below 2^63");
+	action_build(l, &a, versioned, version);
+	lane = delivery_lane(d, document);
+	len = l->text.len + (a.body.ptr ? (size_t)a.body.len + 1 : 0);
+	item = delivery_item(d, lane, len);
+	memcpy(item->text, l->text.data, l->text.len);
+	if (a.body.ptr != NULL) {
+		memcpy(item->text + l->text.len, a.body.ptr, a.body.len);
+		item->text[len - 1] = '\n';
+	}
+	item->len = (uint32_t)len;
+	item->unit = frontier_add(&d->frontier);
+	item->lsn = w->begin.lsn;
+	item->document = document;
+	item->relid = a.relid;
+	item->index_at = l->index_at;
+	item->index_len = l->index_len;
+	item->id_at = l->id_at;
+	item->id_len = l->id_len;
+	item->op = (uint8_t)a.op;
+	item->versioned = versioned;
+	delivery_add(d, lane, item);
+	w->actions++;
+	return -1;
+}
+
+static int
+take_end(struct writer *w, const struct frame *f)
+{
+	struct frame_end e;
+	const char *why = frame_get_end(f, &e);
+
+	if (why != NULL)
+		return bad_frame(w, f, why);
+	frontier_drop(&w->delivery.frontier);
+	w->ended = true;
+	w->flushing = true;
+	return -1;
+}
+
+static int
+take_frame(struct writer *w, struct frame *f)
+{
+	/* Lower case is not for us, whatever it is. */
+	if (f->letter >= 'a' && f->letter <= 'z')
+		return -1;
+	if (frame_decode(&w->in, f) != 0)
+		return bad_frame(w, f, w->in.error);
+	if (w->ended && f->letter != FRAME_HELLO && f->letter != FRAME_END)
+		return bad_frame(w, f, "something else than H behind E");
+	switch ((enum frame_letter)f->letter) {
+	case FRAME_ACTION: return take_action(w, f);
+	case FRAME_BEGIN: return take_begin(w, f);
+	case FRAME_COMMIT: return take_commit(w, f);
+	case FRAME_RELATION: return take_relation(w, f);
+	case FRAME_HELLO: return take_hello(w, f);
+	case FRAME_END: return take_end(w, f);
+	case FRAME_MESSAGE: return -1;
+	case FRAME_INSERT:
+	case FRAME_UPDATE:
+	case FRAME_DELETE:
+	case FRAME_SNAPSHOT_ROW:
+	case FRAME_TRUNCATE:
+		return bad_frame(w, f, "a frame that a mapper turns into actions: is there none "
+		                       "before this program?");
+	case FRAME_ANSWER:
+	case FRAME_STATS: return -1;
+	}
+	return bad_frame(w, f, "an unknown critical frame: made by a later version?");
+}
+
+/* Take what has arrived, as far as there is room.  An exit status, or -1. */
+static int
+take_frames(struct writer *w)
+{
+	struct frame f;
+
+	for (int i = 0; i < FRAMES_A_TURN; i++) {
+		int code;
+
+		if (w->flushing || queue_full(&w->delivery.queue))
+			return -1;
+		switch (frame_next(&w->in, &f)) {
+		case FRAME_OK:
+			if ((code = take_frame(w, &f)) >= 0)
+				return code;
+			continue;
+		case FRAME_MORE: w->more_input = false; return -1;
+		case FRAME_EOF: w->eof = true; return -1;
+		case FRAME_CUT:
+			w->eof = true;
+			log_warn("the input ends inside a frame", kv_uint("offset", w->in.offset));
+			return -1;
+		case FRAME_BAD:
+			log_error(w->in.error, kv_uint("offset", w->in.offset));
+			return EXIT_PERMANENT;
+		}
+	}
+	return -1;
+}
+
+static int
+read_input(struct writer *w)
+{
+	ssize_t n = fdin_fill(&w->in.in, frame_missing(&w->in));
+
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return -1;
+		log_error("cannot read standard input", kv_str("error", strerror(errno)));
+		return EXIT_TEMPORARY;
+	}
+	w->more_input = true;
+	return -1;
+}
+
+/*
+ * The loop
+ */
+
+static bool
+wants_input(const struct writer *w)
+{
+	return !w->eof && !w->flushing && !queue_full(&w->delivery.queue);
+}
+
+static int
+tell(struct writer *w, int64_t now, bool at_once)
+{
+	const struct frontier *f = &w->delivery.frontier;
+
+	if (ackclient_tick(&w->ack, now) != 0)
+		return EXIT_TEMPORARY;
+	if (f->seq != 0 && ackclient_send(&w->ack, f->seq, f->lsn, now, at_once) != 0)
+		return EXIT_TEMPORARY;
+	return -1;
+}
+
+static int
+finish(struct writer *w)
+{
+	log_debug("the input ended", kv_uint("actions", w->actions),
+	    kv_uint("stored", w->delivery.stored), kv_uint("conflicts", w->delivery.conflicts),
+	    kv_uint("retries", w->delivery.retries), kv_uint("requests", w->delivery.requests));
+	if (w->ended)
+		return EXIT_DONE;
+	log_error("the input ended without E: the producer died",
+	    kv_uint("offset", w->in.offset));
+	return EXIT_TEMPORARY;
+}
+
+/* What is stored all, what is at its end?  An exit status, or -1. */
+static int
+progress(struct writer *w)
+{
+	if (!delivery_empty(&w->delivery) ||
+	    !ackclient_done(&w->ack, w->delivery.frontier.seq))
+		return -1;
+	/* A new run begins behind E: acks of the old one are all told. */
+	w->flushing = false;
+	return w->eof ? finish(w) : -1;
+}
+
+static int
+wait_events(struct writer *w, int64_t now)
+{
+	struct curl_waitfd fds[2] = { { .fd = STDIN_FILENO, .events = CURL_WAIT_POLLIN },
+		{ .fd = w->ack.fd, .events = CURL_WAIT_POLLIN } };
+	int64_t due = delivery_due(&w->delivery), ack_due = ackclient_due(&w->ack);
+	bool input = wants_input(w), ack = w->ack.fd >= 0;
+	unsigned n = 0, at_input = 0, at_ack = 0;
+	int timeout = POLL_MAX_MS;
+
+	if (!ackclient_done(&w->ack, w->delivery.frontier.seq) && ack_due < due)
+		due = ack_due;
+	if (w->ack.path != NULL && w->ack.fd < 0 && ack_due < due)
+		due = ack_due;
+	if (w->gone_at != 0 && w->gone_at + GONE_US < due)
+		due = w->gone_at + GONE_US;
+	if (due <= now || (input && w->more_input))
+		timeout = 0;
+	else if ((due - now + 999) / 1000 < timeout)
+		timeout = (int)((due - now + 999) / 1000);
+	if (input && !w->more_input)
+		at_input = n++;
+	if (ack) {
+		at_ack = n++;
+		fds[at_ack] = (struct curl_waitfd) { .fd = w->ack.fd, .events = CURL_WAIT_POLLIN };
+	}
+	if (curl_multi_poll(w->delivery.multi, fds, n, timeout, NULL) != CURLM_OK) {
+		log_error("libcurl cannot wait");
+		return EXIT_TEMPORARY;
+	}
+	if (ack && fds[at_ack].revents != 0 && ackclient_read(&w->ack) != 0)
+		w->gone_at = now;
+	if (input && !w->more_input && fds[at_input].revents != 0)
+		return read_input(w);
+	return -1;
+}
+
+/*
+ * Without a reader nobody learns what is stored, and its successor sends all that was not
+ * acknowledged again.  But it also goes when it is done, and then its E may still be on
+ * the way to us.
+ */
+static int
+check_reader(struct writer *w, int64_t now)
+{
+	const struct frontier *f = &w->delivery.frontier;
+
+	if (w->gone_at == 0)
+		return -1;
+	if (w->ended && (f->seq == w->ack.sent_seq || f->seq == 0)) {
+		/* At most a unit that E cut off is in flight; it comes again. */
+		w->flushing = false;
+		return w->eof ? finish(w) : -1;
+	}
+	if (!w->ended && wants_input(w) && now - w->gone_at < GONE_US)
+		return -1;
+	log_error("the reader is gone", kv_str("socket", w->ack.path));
+	return EXIT_TEMPORARY;
+}
+
+static int
+loop(struct writer *w)
+{
+	for (;;) {
+		int64_t now;
+		int code = take_frames(w);
+
+		if (code >= 0)
+			return code;
+		code = delivery_work(&w->delivery,
+		    w->flushing || w->eof || queue_full(&w->delivery.queue));
+		now = now_us();
+		if (code >= 0) {
+			/* What is stored is told even so. */
+			(void)tell(w, now, true);
+			return code;
+		}
+		if ((code = tell(w, now, w->flushing || w->eof)) >= 0)
+			return code;
+		if ((code = progress(w)) >= 0)
+			return code;
+		if ((code = check_reader(w, now)) >= 0)
+			return code;
+		if ((code = wait_events(w, now)) >= 0)
+			return code;
+	}
+}
+
+int
+writer_run(const struct options *o)
+{
+	/* Large, and there is only one. */
+	static struct writer w;
+
+	w.o = o;
+	w.ack = (struct ackclient) { .path = o->ack_path, .fd = -1 };
+	w.in.in.fd = STDIN_FILENO;
+	(void)sig_init();
+	(void)fd_prepare(STDIN_FILENO);
+	if (delivery_init(&w.delivery, o) != 0) {
+		log_error("libcurl cannot be set up");
+		return EXIT_TEMPORARY;
+	}
+	return loop(&w);
+}
