@@ -20,12 +20,12 @@ PQCPP	= -I$(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgr
 COMPILE	= $(CC) -std=c11 $(CPP) $(WARN) $(CFLAGS) -MMD -MP -c -o $@
 LINK	= $(CC) $(CFLAGS) $(LDFLAGS) -o $@
 
-PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/esbulk-write
+PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/pgcdc-map $(B)/bin/esbulk-write
 MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1
 MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
 MAN7	= man/pgcdc.7
 
-objects	= $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
+objects	= $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
 COMMON	= $(call objects,common)
 READ	= $(call objects,cmd/pgcdc-read)
 MAP	= $(call objects,cmd/pgcdc-map)
@@ -54,21 +54,31 @@ $(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
 	chmod 755 $@.tmp
 	mv $@.tmp $@
 
-$(B)/tests/standin: $(STANDIN)
+$(B)/tests/standin: $(STANDIN) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(STANDIN) -lmicrohttpd -lyajl -lz -lm
-# A unit test of common/, or of a mapper's module: map_*.c.
-$(B)/tests/unit-%: $(B)/tests/unit/%.o $(COMMON) $(MAP)
+	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lyajl -lz -lmsgpackc -lbsd -lm
+# A unit test is linked with common/, and by its name with a program's modules: map_*.c,
+# read_*.c, write_*.c.
+$(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $< $(filter-out %/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lyajl -lbsd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lm
+$(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
+$(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(filter-out %/main.o,$^) -lcurl -lyajl -lmsgpackc -lbsd -lm
+$(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $^ -lmsgpackc -lbsd -lm
 
-$(B)/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
+$(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(PQCPP) $<
-$(B)/tests/unit/%.o: tests/unit/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) -Icmd/pgcdc-map $<
-$(B)/%.o: %.c
+$(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
+$(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
+$(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
+$(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $<
 
@@ -102,4 +112,4 @@ clean:
 .PHONY: all tests check demo install clean
 .SECONDARY:
 
--include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)

@@ -200,6 +200,35 @@ frame_missing(const struct frame_in *r)
 	return r->scanning && r->pos > avail ? r->pos - avail : 0;
 }
 
+/*
+ * msgpack-c keeps a stack of fixed size (unpack_define.h), and says that memory ran out when
+ * it is full; that must not be taken for something that a restart can help.
+ */
+#define DEPTH_MAX 32
+
+static bool
+is_too_deep(const struct frame *f)
+{
+	const unsigned char *p = (const unsigned char *)f->raw, *end = p + f->len;
+	uint64_t left[DEPTH_MAX], inside;
+	size_t depth = 0, bytes;
+
+	while (p < end && scan_value(p, (size_t)(end - p), &bytes, &inside) > 0) {
+		bool container = (*p >= 0x80 && *p < 0xa0) || (*p >= 0xdc && *p < 0xe0);
+
+		if (container && depth == DEPTH_MAX)
+			return true;
+		p += bytes;
+		if (inside > 0) {
+			left[depth++] = inside;
+			continue;
+		}
+		while (depth > 0 && --left[depth - 1] == 0)
+			depth--;
+	}
+	return false;
+}
+
 int
 frame_decode(struct frame_in *r, struct frame *f)
 {
@@ -214,7 +243,11 @@ frame_decode(struct frame_in *r, struct frame *f)
 	msgpack_zone_clear(&r->zone);
 	switch (msgpack_unpack(f->raw, f->len, &off, &r->zone, &o)) {
 	case MSGPACK_UNPACK_SUCCESS: break;
-	case MSGPACK_UNPACK_NOMEM_ERROR: oom();
+	case MSGPACK_UNPACK_NOMEM_ERROR:
+		if (!is_too_deep(f))
+			oom();
+		r->error = "a frame that nests values too deep";
+		return -1;
 	case MSGPACK_UNPACK_EXTRA_BYTES:
 	case MSGPACK_UNPACK_CONTINUE:
 	case MSGPACK_UNPACK_PARSE_ERROR:

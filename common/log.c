@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "lsn.h"
+#include "utf8.h"
 
 /* Longer events are cut: a line must stay one write, whatever a server said. */
 #define LINE_MAX_BYTES 4096
@@ -57,17 +58,20 @@ puts_line(struct line *l, const char *s)
 	put(l, s, strlen(s));
 }
 
-/* A string in quotes, JSON's escapes; they read well in plain text, too. */
+/*
+ * A string in quotes, JSON's escapes; they read well in plain text, too.  Bytes that are no
+ * UTF-8 become U+FFFD, and where the line is full it ends between characters: also with a
+ * row's bytes in it, JSON must stay JSON.
+ */
 static void
 put_quoted(struct line *l, const char *s, size_t n)
 {
 	puts_line(l, "\"");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, len; i < n && l->len <= sizeof(l->text) - 24; i += len) {
 		unsigned char c = (unsigned char)s[i];
 		char esc[8];
 
-		if (l->len > sizeof(l->text) - 24)
-			break;
+		len = utf8_char(s + i, n - i);
 		if (c == '"' || c == '\\') {
 			snprintf(esc, sizeof(esc), "\\%c", c);
 			puts_line(l, esc);
@@ -76,8 +80,11 @@ put_quoted(struct line *l, const char *s, size_t n)
 		} else if (c < 0x20 || c == 0x7f) {
 			snprintf(esc, sizeof(esc), "\\u%04x", c);
 			puts_line(l, esc);
+		} else if (len == 0) {
+			puts_line(l, "\\ufffd");
+			len = 1;
 		} else {
-			put(l, s + i, 1);
+			put(l, s + i, len);
 		}
 	}
 	puts_line(l, "\"");
@@ -90,7 +97,7 @@ needs_quotes(const char *s, size_t n)
 		return true;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] <= ' ' || s[i] == '"' || s[i] == '=' ||
-		    s[i] == '\\' || s[i] == 0x7f)
+		    s[i] == '\\' || (unsigned char)s[i] >= 0x7f)
 			return true;
 	return false;
 }

@@ -11,10 +11,11 @@ is_tail(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
-/* The length of the character at p, of which n bytes are there; 0 when it is none. */
-static size_t
-character(const unsigned char *p, size_t n)
+size_t
+utf8_char(const char *s, size_t n)
 {
+	const unsigned char *p = (const unsigned char *)s;
+
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] < 0xc2)
@@ -38,11 +39,8 @@ character(const unsigned char *p, size_t n)
 bool
 utf8_valid(const char *s, size_t n)
 {
-	const unsigned char *p = (const unsigned char *)s, *end;
+	const char *p = s, *end = s + n;
 
-	if (n == 0)
-		return true;
-	end = p + n;
 	while (p < end) {
 		uint64_t word;
 		size_t len;
@@ -56,7 +54,7 @@ utf8_valid(const char *s, size_t n)
 		}
 		if (p == end)
 			break;
-		len = character(p, (size_t)(end - p));
+		len = utf8_char(p, (size_t)(end - p));
 		if (len == 0)
 			return false;
 		p += len;

@@ -137,7 +137,7 @@ ackclient_done(const struct ackclient *a, uint64_t seq)
 int64_t
 ackclient_due(const struct ackclient *a)
 {
-	if (a->path == NULL || a->give_up == 0 || a->closed)
+	if (a->path == NULL || a->give_up == 0 || a->closed || a->out_len > 0)
 		return INT64_MAX;
 	return a->fd < 0 ? a->next_try : a->last_sent + INTERVAL_US;
 }

@@ -38,7 +38,10 @@ int ackclient_read(struct ackclient *) __attribute__((warn_unused_result));
 /* Has everything up to seq been said? */
 bool ackclient_done(const struct ackclient *, uint64_t seq);
 
-/* When ackclient_tick must be called next; INT64_MAX: never. */
+/*
+ * When ackclient_tick must be called next; INT64_MAX: never, or, where out_len is above 0,
+ * when the socket takes more.
+ */
 int64_t ackclient_due(const struct ackclient *);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "action.h"
+#include "utf8.h"
 
 #define MAX_ID    512 /* IndexRequest's limit, bytes */
 #define MAX_INDEX 255 /* MetadataCreateIndexService's limit, bytes */
@@ -60,6 +61,9 @@ action_check(const struct frame_action *a, struct action_line *l)
 		return "X has no id, which a version needs";
 	if (a->id.ptr != NULL && (a->id.len == 0 || a->id.len > MAX_ID))
 		return "X has an id that is empty or longer than 512 bytes";
+	if (!utf8_valid(a->index.ptr, a->index.len) || !utf8_valid(a->id.ptr, a->id.len) ||
+	    !utf8_valid(a->routing.ptr, a->routing.len))
+		return "X has an index, id or routing that is not UTF-8";
 	if (a->versioned == VERSION_GIVEN && a->op != OP_INDEX && a->op != OP_DELETE)
 		return "X has a version, which only index and delete take";
 	if (a->op == OP_DELETE) {

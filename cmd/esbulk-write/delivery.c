@@ -56,8 +56,11 @@ static void
 on_item(void *arg, struct item *item, const struct answer_error *e)
 {
 	struct lane *lane = arg;
-	enum verdict v = verdict_item((enum frame_op)item->op, e->status, e->type, item->attempts);
+	enum verdict v;
 
+	if (e->status == 500 && item->errors < UINT8_MAX)
+		item->errors++;
+	v = verdict_item((enum frame_op)item->op, e->status, e->type, item->errors);
 	item->status = (uint16_t)e->status;
 	item->verdict = (uint8_t)v;
 	if (v == VERDICT_FATAL && lane->fatal_item == NULL) {
@@ -98,6 +101,9 @@ may_join(struct lane *lane, const struct item *item)
 	uint64_t bit = UINT64_C(1) << (item->document & 63);
 	bool met = (*word & bit) != 0;
 
+	/* Without an id it makes a document of its own. */
+	if (item->id_len == 0)
+		return true;
 	if (met && (lane->unversioned || !item->versioned))
 		return false;
 	*word |= bit;
@@ -119,8 +125,6 @@ form_batch(struct lane *lane)
 		if (lane->sending.count == 0)
 			(void)may_join(lane, item);
 		item = items_take(&lane->waiting);
-		if (item->attempts < UINT8_MAX)
-			item->attempts++;
 		items_append(&lane->sending, item);
 	}
 }
@@ -156,11 +160,14 @@ send_batch(struct lane *lane, int64_t now)
  * Answers
  */
 
-/* Everything that was in flight waits again, before what came since. */
-static void
+/* Everything that was in flight waits again, before what came since.  How much it was. */
+static size_t
 put_back(struct lane *lane)
 {
+	size_t count = lane->sending.count;
+
 	items_prepend(&lane->waiting, &lane->sending);
+	return count;
 }
 
 static void
@@ -281,6 +288,7 @@ answered(struct lane *lane, int64_t now)
 {
 	struct delivery *d = lane->delivery;
 	const char *problem;
+	size_t actions;
 
 	if (answer_end(lane->answer) == 0) {
 		node_worked(lane->node);
@@ -295,10 +303,10 @@ answered(struct lane *lane, int64_t now)
 		    kv_str("node", lane->node->url), kv_str("reason", problem));
 		return EXIT_PERMANENT;
 	}
-	put_back(lane);
+	actions = put_back(lane);
 	back_off(lane, now);
 	say_retry(lane, "an answer makes no sense: trying again", 200, problem, strlen(problem),
-	    lane->waiting.count, now);
+	    actions, now);
 	return -1;
 }
 
@@ -310,10 +318,11 @@ denied(struct lane *lane, long status, int64_t now)
 	if (d->denied_since == 0)
 		d->denied_since = now;
 	if (d->ever_worked && now - d->denied_since < DENIED_US) {
-		put_back(lane);
+		size_t actions = put_back(lane);
+
 		back_off(lane, now);
 		say_retry(lane, "the cluster denies access: trying again", status,
-		    lane->refusal.data, lane->refusal.len, lane->waiting.count, now);
+		    lane->refusal.data, lane->refusal.len, actions, now);
 		return -1;
 	}
 	log_error("the cluster denies access", kv_str("node", lane->node->url),
@@ -327,6 +336,7 @@ static int
 too_large(struct lane *lane, int64_t now)
 {
 	const struct item *i = lane->sending.first;
+	size_t actions;
 
 	if (lane->sending.count == 1) {
 		log_error("the cluster takes no request as large as this document",
@@ -338,9 +348,9 @@ too_large(struct lane *lane, int64_t now)
 		return EXIT_PERMANENT;
 	}
 	lane->max_bytes = lane->sending.bytes / 2;
-	put_back(lane);
+	actions = put_back(lane);
 	say_retry(lane, "the cluster takes smaller requests only: halving", 413,
-	    lane->refusal.data, lane->refusal.len, lane->waiting.count, now);
+	    lane->refusal.data, lane->refusal.len, actions, now);
 	return -1;
 }
 
@@ -348,7 +358,7 @@ static int
 refused(struct lane *lane, long status, int64_t now)
 {
 	const char *words = lane->refusal.data;
-	size_t len = lane->refusal.len;
+	size_t len = lane->refusal.len, actions = lane->sending.count;
 
 	switch (verdict_request(status)) {
 	case REQUEST_DENIED: return denied(lane, status, now);
@@ -357,14 +367,14 @@ refused(struct lane *lane, long status, int64_t now)
 		put_back(lane);
 		node_trouble(lane, now);
 		say_retry(lane, "the cluster did not take a request: trying again", status, words,
-		    len, lane->waiting.count, now);
+		    len, actions, now);
 		return -1;
 	case REQUEST_ANSWERED:
 	case REQUEST_FATAL: break;
 	}
 	log_error("the cluster refused a request", kv_str("node", lane->node->url),
 	    kv_int("status", status), kv_strn("reason", words, len),
-	    kv_lsn("lsn", lane->sending.first->lsn), kv_uint("actions", lane->sending.count));
+	    kv_lsn("lsn", lane->sending.first->lsn), kv_uint("actions", actions));
 	return EXIT_PERMANENT;
 }
 
@@ -398,11 +408,11 @@ finished(struct lane *lane, CURLcode rc, int64_t now)
 		code = EXIT_PERMANENT;
 	} else {
 		const char *why = curl_easy_strerror(rc);
+		size_t actions = put_back(lane);
 
-		put_back(lane);
 		node_trouble(lane, now);
 		say_retry(lane, "the cluster does not answer: trying again", status, why,
-		    strlen(why), lane->waiting.count, now);
+		    strlen(why), actions, now);
 	}
 	answer_free(lane->answer);
 	lane->answer = NULL;
@@ -497,7 +507,7 @@ delivery_add(struct delivery *d, struct lane *lane, struct item *item)
 {
 	if (lane->waiting.count == 0)
 		lane->first_at = now_us();
-	item->attempts = 0;
+	item->errors = 0;
 	items_append(&lane->waiting, item);
 	d->waiting++;
 }

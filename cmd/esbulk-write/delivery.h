@@ -68,7 +68,7 @@ struct delivery {
 /* 0, or -1 when libcurl cannot be had. */
 int delivery_init(struct delivery *, const struct options *) __attribute__((warn_unused_result));
 
-/* The lane of a document, by its hash. */
+/* The lane of a document, by the upper bits of its hash. */
 struct lane *delivery_lane(struct delivery *, uint64_t document);
 
 /* Memory for an item of text bytes in its lane; delivery_add puts it there. */

@@ -5,7 +5,7 @@
 #include "frontier.h"
 
 static struct unit *
-at(struct frontier *f, uint64_t serial)
+at(const struct frontier *f, uint64_t serial)
 {
 	return &f->ring[serial & (f->cap - 1)];
 }
@@ -95,6 +95,15 @@ frontier_done(struct frontier *f, uint64_t unit)
 	u->open--;
 	if (u->open == 0 && unit == f->first)
 		advance(f);
+}
+
+bool
+frontier_pending(const struct frontier *f)
+{
+	for (uint64_t i = f->first; i < f->end; i++)
+		if (at(f, i)->complete)
+			return true;
+	return false;
 }
 
 void

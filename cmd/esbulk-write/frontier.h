@@ -42,6 +42,9 @@ void frontier_drop(struct frontier *);
 /* An action is stored. */
 void frontier_done(struct frontier *, uint64_t unit);
 
+/* Is there a complete unit that is not stored yet? */
+bool frontier_pending(const struct frontier *);
+
 /* H: seq starts over.  Units of the run before stay until they are done. */
 void frontier_restart(struct frontier *);
 

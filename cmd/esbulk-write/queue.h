@@ -27,7 +27,7 @@ struct item {
 	uint16_t status;    /* of the last answer */
 	uint8_t op;         /* enum frame_op */
 	uint8_t verdict;    /* enum verdict, of the last answer */
-	uint8_t attempts;   /* saturating */
+	uint8_t errors;     /* answers of 500, saturating */
 	bool versioned;
 	char text[];
 };

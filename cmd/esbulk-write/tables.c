@@ -30,6 +30,13 @@ tables_put(struct tables *t, const struct frame_relation *r)
 	e->name = buf_cstr(&name);
 }
 
+void
+tables_clear(struct tables *t)
+{
+	while (t->n > 0)
+		free(t->table[--t->n].name);
+}
+
 const char *
 tables_name(const struct tables *t, uint32_t relid)
 {

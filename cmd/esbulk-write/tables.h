@@ -18,6 +18,9 @@ struct tables {
 /* Keep, or replace, the name that an R frame gives. */
 void tables_put(struct tables *, const struct frame_relation *);
 
+/* Forget all names. */
+void tables_clear(struct tables *);
+
 /* The name, or NULL. */
 const char *tables_name(const struct tables *, uint32_t relid);
 

@@ -37,10 +37,10 @@ static const struct {
 };
 
 enum verdict
-verdict_item(enum frame_op op, int status, const char *type, unsigned attempts)
+verdict_item(enum frame_op op, int status, const char *type, unsigned errors)
 {
 	if (status == 500)
-		return attempts < MAX_500 ? VERDICT_RETRY : VERDICT_FATAL;
+		return errors < MAX_500 ? VERDICT_RETRY : VERDICT_FATAL;
 	for (size_t i = 0; rows[i].status != 0; i++)
 		if (rows[i].status == status && (rows[i].ops & OPS(op)) != 0 &&
 		    (rows[i].type == NULL || strcmp(rows[i].type, type) == 0))

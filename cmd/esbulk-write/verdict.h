@@ -17,9 +17,9 @@ enum verdict {
 
 /*
  * One item of a bulk answer: its HTTP status and its error's type ("" without an error).
- * attempts counts how often the item was sent.
+ * errors counts the item's answers of 500, this one included.
  */
-enum verdict verdict_item(enum frame_op, int status, const char *type, unsigned attempts);
+enum verdict verdict_item(enum frame_op, int status, const char *type, unsigned errors);
 
 enum request_verdict {
 	REQUEST_ANSWERED,  /* its items' answers count */

@@ -2,6 +2,8 @@
 
 #include "version.h"
 
+#define EPOCH_BITS 56
+
 void
 version_begin(struct version_places *v)
 {
@@ -26,4 +28,13 @@ version_place(struct version_places *v, uint64_t document)
 	if (k < VERSION_LAST_PLACE)
 		v->place[i].next++;
 	return k;
+}
+
+int
+version_of_unit(uint64_t epoch, uint64_t lsn, uint64_t place, uint64_t *version)
+{
+	if (lsn >= (UINT64_C(1) << EPOCH_BITS) - place)
+		return -1;
+	*version = (epoch << EPOCH_BITS) + lsn + place;
+	return 0;
 }

@@ -27,4 +27,11 @@ void version_begin(struct version_places *);
 /* k of the next action on the document. */
 uint64_t version_place(struct version_places *, uint64_t document);
 
+/*
+ * The version of a unit's action by its commit's LSN and its k.  epoch is 126 at most.  -1:
+ * it would be another epoch's.
+ */
+int version_of_unit(uint64_t epoch, uint64_t lsn, uint64_t place, uint64_t *version)
+    __attribute__((warn_unused_result));
+
 #endif

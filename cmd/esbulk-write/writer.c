@@ -57,8 +57,9 @@ take_hello(struct writer *w, const struct frame *f)
 
 	if (why != NULL)
 		return bad_frame(w, f, why);
-	/* A run may have been cut off inside a unit. */
+	/* The run before may have been cut off inside a unit. */
 	frontier_restart(&w->delivery.frontier);
+	tables_clear(&w->delivery.tables);
 	w->hello = true;
 	w->ended = false;
 	w->begin.lsn = 0;
@@ -117,23 +118,20 @@ bad_action(struct writer *w, const struct frame_action *a, const char *why, size
 	return EXIT_PERMANENT;
 }
 
-/* The version that goes with the action, if any. */
-static bool
-make_version(struct writer *w, const struct frame_action *a, uint64_t document, uint64_t *version)
+/* Does a version go with the action, and which?  -1: none can be made. */
+static int
+make_version(struct writer *w, const struct frame_action *a, uint64_t document, bool *versioned,
+    uint64_t *version)
 {
 	uint64_t k = VERSION_LAST_PLACE;
 
-	if (a->op != OP_INDEX && a->op != OP_DELETE)
-		return false;
-	if (a->versioned == VERSION_NONE)
-		return false;
+	*versioned = (a->op == OP_INDEX || a->op == OP_DELETE) && a->versioned != VERSION_NONE;
 	*version = a->version;
-	if (a->versioned == VERSION_GIVEN)
-		return true;
+	if (!*versioned || a->versioned == VERSION_GIVEN)
+		return 0;
 	if (w->begin.has_xid)
 		k = version_place(&w->places, document);
-	*version = (w->o->version_epoch << 56) + w->begin.lsn + k;
-	return true;
+	return version_of_unit(w->o->version_epoch, w->begin.lsn, k, version);
 }
 
 static int
@@ -143,7 +141,7 @@ take_action(struct writer *w, const struct frame *f)
 	struct action_line *l = &w->line;
 	struct frame_action a;
 	const char *why = frame_get_action(f, &a);
-	uint64_t document, version = 0;
+	uint64_t document, version;
 	struct lane *lane;
 	struct item *item;
 	bool versioned;
@@ -157,11 +155,10 @@ take_action(struct writer *w, const struct frame *f)
 		return bad_action(w, &a, a.body.ptr ? a.body.ptr : "", a.body.len);
 	if ((why = action_check(&a, l)) != NULL)
 		return bad_action(w, &a, why, strlen(why));
-	document = action_document(a.index, a.id);
-	versioned = make_version(w, &a, document, &version);
-	if (version > INT64_MAX)
-		return bad_frame(w, f, "the unit's LSN and the version epoch make no version "
-		                       "below 2^63");
+	/* What has no id goes to the lanes in turn. */
+	document = a.id.ptr != NULL ? action_document(a.index, a.id) : w->actions << 48;
+	if (make_version(w, &a, document, &versioned, &version) != 0)
+		return bad_frame(w, f, "the unit's LSN is too high to make a version: 2^56 or more");
 	action_build(l, &a, versioned, version);
 	lane = delivery_lane(d, document);
 	len = l->text.len + (a.body.ptr ? (size_t)a.body.len + 1 : 0);
@@ -252,6 +249,7 @@ take_frames(struct writer *w)
 		case FRAME_EOF: w->eof = true; return -1;
 		case FRAME_CUT:
 			w->eof = true;
+			w->ended = false;
 			log_warn("the input ends inside a frame", kv_uint("offset", w->in.offset));
 			return -1;
 		case FRAME_BAD:
@@ -327,8 +325,7 @@ progress(struct writer *w)
 static int
 wait_events(struct writer *w, int64_t now)
 {
-	struct curl_waitfd fds[2] = { { .fd = STDIN_FILENO, .events = CURL_WAIT_POLLIN },
-		{ .fd = w->ack.fd, .events = CURL_WAIT_POLLIN } };
+	struct curl_waitfd fds[2] = { { .fd = STDIN_FILENO, .events = CURL_WAIT_POLLIN } };
 	int64_t due = delivery_due(&w->delivery), ack_due = ackclient_due(&w->ack);
 	bool input = wants_input(w), ack = w->ack.fd >= 0;
 	unsigned n = 0, at_input = 0, at_ack = 0;
@@ -338,7 +335,7 @@ wait_events(struct writer *w, int64_t now)
 		due = ack_due;
 	if (w->ack.path != NULL && w->ack.fd < 0 && ack_due < due)
 		due = ack_due;
-	if (w->gone_at != 0 && w->gone_at + GONE_US < due)
+	if (w->gone_at != 0 && !w->ended && w->gone_at + GONE_US < due)
 		due = w->gone_at + GONE_US;
 	if (due <= now || (input && w->more_input))
 		timeout = 0;
@@ -349,13 +346,15 @@ wait_events(struct writer *w, int64_t now)
 	if (ack) {
 		at_ack = n++;
 		fds[at_ack] = (struct curl_waitfd) { .fd = w->ack.fd, .events = CURL_WAIT_POLLIN };
+		if (w->ack.out_len > 0)
+			fds[at_ack].events |= CURL_WAIT_POLLOUT;
 	}
 	if (curl_multi_poll(w->delivery.multi, fds, n, timeout, NULL) != CURLM_OK) {
 		log_error("libcurl cannot wait");
 		return EXIT_TEMPORARY;
 	}
-	if (ack && fds[at_ack].revents != 0 && ackclient_read(&w->ack) != 0)
-		w->gone_at = now;
+	if (ack && (fds[at_ack].revents & CURL_WAIT_POLLIN) != 0 && ackclient_read(&w->ack) != 0)
+		w->gone_at = now_us(); /* not now: the wait may have been long */
 	if (input && !w->more_input && fds[at_input].revents != 0)
 		return read_input(w);
 	return -1;
@@ -373,7 +372,7 @@ check_reader(struct writer *w, int64_t now)
 
 	if (w->gone_at == 0)
 		return -1;
-	if (w->ended && (f->seq == w->ack.sent_seq || f->seq == 0)) {
+	if (w->ended && !frontier_pending(f) && f->seq == w->ack.sent_seq) {
 		/* At most a unit that E cut off is in flight; it comes again. */
 		w->flushing = false;
 		return w->eof ? finish(w) : -1;

@@ -1,3 +1,4 @@
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -20,7 +21,7 @@ failed(const char *what, const char *name)
 struct tail {
 	uint64_t end;     /* behind the last C or E */
 	uint64_t lsn;     /* of that C */
-	bool ended;       /* it was an E: the run is complete */
+	bool ended;       /* it was an E, or there is none: no run to be closed */
 };
 
 /* Find where the last complete unit ends.  -1: not a file of frames, or unreadable. */
@@ -42,8 +43,6 @@ find_tail(int fd, const char *name, struct tail *t)
 		}
 		if (r != FRAME_OK)
 			break;
-		if (f.letter == FRAME_HELLO)
-			t->ended = false;
 		if (f.letter != FRAME_COMMIT && f.letter != FRAME_END)
 			continue;
 		t->end = f.offset + f.len;
@@ -81,7 +80,7 @@ mend(int fd, const char *name, off_t size)
 	if ((uint64_t)size > t.end)
 		log_warn("cut an incomplete unit off the file", kv_str("file", name),
 		    kv_uint("bytes", (uint64_t)size - t.end));
-	if (t.ended || t.end == 0)
+	if (t.ended)
 		return 0;
 	frame_put_end(&e, t.lsn, "resumed");
 	n = write(fd, e.data, e.len);
@@ -107,6 +106,12 @@ filesink_open(const char *path, bool *permanent)
 		return failed("cannot open the output file", name);
 	if (fstat(fd, &st) != 0) {
 		failed("cannot look at the output file", name);
+		close(fd);
+		return -1;
+	}
+	/* What another reader is just writing would look like cut short. */
+	if (S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+		log_error("another process writes to the output file", kv_str("file", name));
 		close(fd);
 		return -1;
 	}

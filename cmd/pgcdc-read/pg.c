@@ -28,6 +28,20 @@ wait_fd(const struct pg_wait *w, int fd, short events)
 	}
 }
 
+enum pg_status
+pg_wait_ms(const struct pg_wait *w, int ms)
+{
+	struct pollfd p[2] = { { .fd = w->signal_fd, .events = POLLIN }, { .fd = w->out_fd } };
+
+	(void)poll(p, 2, ms);
+	if (sig_terms() > 0)
+		return PG_STOPPED;
+	if (p[1].revents == 0)
+		return PG_OK;
+	log_error("standard output is closed: the next stage is gone");
+	return PG_TEMPORARY;
+}
+
 /* The first line of a message without its severity: what fits a log line's value. */
 static void
 log_server_words(enum log_level level, const char *what, const char *words, const char *remedy)
@@ -46,6 +60,9 @@ log_server_words(enum log_level level, const char *what, const char *words, cons
 static enum pg_status
 connect_failed(PGconn *conn, const char *conninfo)
 {
+	/* conninfo may be a database's name alone; a host that is silent shall not hold us. */
+	const char *const keys[] = { "dbname", "connect_timeout", NULL };
+	const char *const values[] = { conninfo, "5", NULL };
 	static const char *const temporary[] = { "too many connections", "too many clients",
 		"remaining connection slots", "max_wal_senders", "starting up", "shutting down",
 		"recovery mode", "timeout expired" };
@@ -57,7 +74,7 @@ connect_failed(PGconn *conn, const char *conninfo)
 		if (strstr(words, temporary[i]) != NULL)
 			status = PG_TEMPORARY;
 	if (status == PG_PERMANENT) {
-		ping = PQping(conninfo);
+		ping = PQpingParams(keys, values, 1);
 		if (ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE)
 			status = PG_TEMPORARY;
 	}
@@ -87,7 +104,11 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 	    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
 	    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
 	    " ('statement_timeout', '0'), ('lock_timeout', '0'),"
-	    " ('idle_in_transaction_session_timeout', '0')) AS s (n, v)";
+	    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),"
+	    /* Where the database does not know its encoding, asking for UTF-8 is an error at the
+	     * first byte that is none. */
+	    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
+	    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)";
 	enum pg_status status;
 	PGresult *res;
 

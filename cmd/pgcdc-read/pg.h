@@ -13,6 +13,7 @@
 
 struct pg_wait {
 	int signal_fd;         /* from sig_init */
+	int out_fd;            /* a pipe whose end pg_wait_ms shall notice, or -1 */
 	/* Called at least every 100 ms while waiting; NULL for none. */
 	void (*tick)(void *);
 	void *arg;
@@ -24,6 +25,9 @@ enum pg_status {
 	PG_TEMPORARY, /* said on the log; a restart can help */
 	PG_PERMANENT, /* said on the log; it cannot */
 };
+
+/* Wait so long.  PG_TEMPORARY: nobody reads from out_fd any more. */
+enum pg_status pg_wait_ms(const struct pg_wait *, int ms) __attribute__((warn_unused_result));
 
 /*
  * Connect; replication opens a walsender that also takes SQL.  *conn is NULL unless

@@ -124,7 +124,10 @@ put_relation(struct pgoutput *p, struct relation *r)
 	r->pending = false;
 }
 
-/* What a full old row knows of columns whose TOAST did not change. */
+/*
+ * What the old row knows of columns whose TOAST did not change: all of them when it is full;
+ * of a key, its own.
+ */
 static void
 complete_from_old(struct tuple *new, const struct tuple *old)
 {
@@ -161,7 +164,7 @@ take_row(struct pgoutput *p, struct wire *w, char letter)
 		read_tuple(&p->new, w);
 		if (w->bad || p->new.columns != r->columns)
 			return damaged("a new tuple");
-		if (old_part == 'O')
+		if (old_part != 0)
 			complete_from_old(&p->new, &p->old);
 	} else if (old_part == 0) {
 		return damaged("Delete");

@@ -34,6 +34,7 @@
 #define STATUS_MAX_US   (10 * SECOND_US)
 #define REPLY_MIN_US    INT64_C(10000) /* a flood of reply requests gets no flood back */
 #define ASK_US          INT64_C(200000)
+#define SHUTDOWN_ASKS   200            /* so many reply requests in a row: two seconds of them */
 #define TERM_IN_UNIT_US SECOND_US      /* a unit may end that long after TERM */
 #define GOODBYE_US      (5 * SECOND_US)
 
@@ -66,6 +67,9 @@ struct reader {
 	int64_t status_at, last_status, last_save, last_sync;
 	int64_t status_interval;
 	bool reply_wanted;
+	uint64_t asked_lsn; /* of the last keepalive that wanted a reply */
+	int64_t asked_at;
+	int asks;           /* how many came one behind the other, that position unchanged */
 
 	uint64_t stop_at; /* the first commit record there or behind ends the stream */
 	bool input_empty; /* libpq holds no complete message */
@@ -229,6 +233,8 @@ reached(struct reader *r, uint64_t lsn)
 		r->idle_lsn = lsn;
 	if (r->stop_at != 0 && r->idle_lsn >= r->stop_at)
 		end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
+	else if (r->term_at != 0)
+		end_stream(r, "term");
 }
 
 /* Returns an exit status, or -1 to go on. */
@@ -244,7 +250,8 @@ take_change(struct reader *r, const char *msg, size_t len)
 			end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
 		return -1;
 	case PGOUTPUT_UNIT:
-		units_add(&r->units, r->pgo.seq, end_lsn);
+		if (r->sink != SINK_NONE)
+			units_add(&r->units, r->pgo.seq, end_lsn);
 		reached(r, end_lsn);
 		return -1;
 	case PGOUTPUT_EMPTY: reached(r, end_lsn); return -1;
@@ -253,6 +260,23 @@ take_change(struct reader *r, const char *msg, size_t len)
 	case PGOUTPUT_PERMANENT: break;
 	}
 	return EXIT_PERMANENT;
+}
+
+/*
+ * A server that shuts down waits until all that it sent is confirmed, and asks as fast as it
+ * gets replies (src/backend/replication/walsender.c, WalSndDone).  What is not stored yet can
+ * take long: it is let go, for it will send that again.
+ */
+static bool
+shuts_down(struct reader *r, uint64_t lsn)
+{
+	int64_t now = now_us();
+
+	if (lsn != r->asked_lsn || now - r->asked_at > SECOND_US)
+		r->asks = 0;
+	r->asked_lsn = lsn;
+	r->asked_at = now;
+	return ++r->asks >= SHUTDOWN_ASKS;
 }
 
 static int
@@ -265,11 +289,18 @@ take_message(struct reader *r, const char *msg, size_t len)
 	(void)wire_u64(&w); /* sent at; of XLogData: the end of the server's log */
 	if (kind == 'w') {
 		(void)wire_u64(&w);
+		r->asks = 0;
 		if (!w.bad)
 			return take_change(r, w.p, (size_t)(w.end - w.p));
 	} else if (kind == 'k') {
-		if (wire_u8(&w) != 0)
+		if (wire_u8(&w) != 0) {
 			r->reply_wanted = true;
+			if (shuts_down(r, lsn)) {
+				log_error("the server is shutting down and waits for what is not "
+				          "stored yet", kv_lsn("lsn", lsn));
+				return EXIT_TEMPORARY;
+			}
+		}
 		/*
 		 * Inside a transaction it tells how far decoding came, not what was sent.
 		 * It can go backward, too: reached() keeps the highest.
@@ -313,13 +344,19 @@ may_read(const struct reader *r)
 	return r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH && !units_full(&r->units);
 }
 
+/* After the end, with all stored, nobody needs to listen any more. */
+static bool
+may_be_gone(const struct reader *r)
+{
+	return r->ended != NULL && r->sink == SINK_ACK && units_none_open(&r->units);
+}
+
 static int
 flush_out(struct reader *r)
 {
 	if (fdout_pending(&r->out) == 0 || fdout_flush(&r->out) == 0)
 		return -1;
-	/* After the end, with all stored, nobody needs to listen any more. */
-	if (r->ended != NULL && units_none_open(&r->units) && errno == EPIPE) {
+	if (errno == EPIPE && may_be_gone(r)) {
 		r->out.off = r->out.buf.len = 0;
 		return -1;
 	}
@@ -369,7 +406,7 @@ take_acks(struct reader *r)
 			    kv_lsn("lsn", lsn));
 			return EXIT_TEMPORARY;
 		case ACK_GONE:
-			if (r->ended != NULL && units_none_open(&r->units))
+			if (may_be_gone(r))
 				return -1;
 			log_error("the writer is gone");
 			return EXIT_TEMPORARY;
@@ -418,14 +455,26 @@ consume(struct reader *r)
 	return stream_failed(r);
 }
 
+/*
+ * The second connection is idle: it has something to say when the server ends it.  While
+ * stdout is blocked nothing else tells that the server wants to shut down.
+ */
+static bool
+catalog_lost(PGconn *conn)
+{
+	return !PQconsumeInput(conn) || PQstatus(conn) == CONNECTION_BAD;
+}
+
 static int
 wait_events(struct reader *r, int64_t now)
 {
-	struct pollfd p[5] = { { .fd = PQsocket(r->conn) },
+	PGconn *catalog = r->ended == NULL ? r->pgo.relations.catalog.conn : NULL;
+	struct pollfd p[6] = { { .fd = PQsocket(r->conn) },
 		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
 		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
 		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
-		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN } };
+		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN },
+		{ .fd = catalog ? PQsocket(catalog) : -1, .events = POLLIN } };
 	int code = -1;
 
 	p[0].events = (short)((may_read(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
@@ -435,10 +484,15 @@ wait_events(struct reader *r, int64_t now)
 	/* The pipe's other end after the end of the stream is nobody's loss. */
 	if (r->sink == SINK_FILE || (r->ended != NULL && fdout_pending(&r->out) == 0))
 		p[1].fd = -1;
-	if (poll(p, 5, poll_timeout(r, now)) <= 0)
+	if (poll(p, 6, poll_timeout(r, now)) <= 0)
 		return -1;
-	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking) {
+	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking &&
+	    !may_be_gone(r)) {
 		log_error("standard output is closed: the next stage is gone");
+		return EXIT_TEMPORARY;
+	}
+	if (p[5].revents != 0 && catalog_lost(catalog)) {
+		log_error("the server closed the second connection: is it shutting down?");
 		return EXIT_TEMPORARY;
 	}
 	if (r->conn_pending && (p[0].revents & POLLOUT) != 0)
@@ -472,8 +526,7 @@ tick(struct reader *r, int64_t now)
 static int
 drained(struct reader *r, int64_t now)
 {
-	bool all = fdout_pending(&r->out) == 0 &&
-	    (r->sink == SINK_NONE || units_none_open(&r->units));
+	bool all = fdout_pending(&r->out) == 0 && units_none_open(&r->units);
 
 	if (r->ended == NULL)
 		return -1;
@@ -562,6 +615,7 @@ open_sink(struct reader *r)
 	}
 	r->sink = r->o->ack_path ? SINK_ACK : file ? SINK_FILE : SINK_NONE;
 	r->out.nonblocking = fd_prepare(r->out.fd);
+	r->wait.out_fd = r->out.nonblocking ? r->out.fd : -1;
 	if (r->sink == SINK_NONE)
 		log_warn("nothing is confirmed to the server: the output is no regular file",
 		    kv_str("remedy", "-a SOCKET with a writer, or -o FILE"));
@@ -621,10 +675,15 @@ begin(struct reader *r)
 	return -1;
 }
 
-/* TERM before the stream began: nothing was emitted, and that is said in order. */
+/*
+ * TERM before the stream began: nothing was emitted, and that is said in order.  A file has
+ * the E of the run before.
+ */
 static int
 stopped_early(struct reader *r)
 {
+	if (r->sink == SINK_FILE)
+		return EXIT_DONE;
 	frame_put_end(&r->out.buf, 0, "term");
 	return fdout_flush(&r->out) == 0 ? EXIT_DONE : EXIT_TEMPORARY;
 }
@@ -659,11 +718,11 @@ reader_run(const struct options *o)
 	struct reader r = { .o = o, .ack = { .listen_fd = -1, .fd = -1 } };
 	int code;
 
-	r.wait.signal_fd = sig_init();
+	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .out_fd = -1 };
 	r.pgo.out = &r.out.buf;
 	r.pgo.relations.catalog.conninfo = o->conninfo;
 	r.pgo.relations.catalog.wait = (struct pg_wait) { .signal_fd = r.wait.signal_fd,
-		.tick = catalog_tick, .arg = &r };
+		.out_fd = -1, .tick = catalog_tick, .arg = &r };
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
 	code = open_sink(&r);

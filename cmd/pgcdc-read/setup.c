@@ -1,5 +1,4 @@
 #include <bsd/string.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include "log.h"
 #include "lsn.h"
 #include "setup.h"
-#include "sig.h"
 
 #define OLDEST_SERVER 140000
 
@@ -54,17 +52,12 @@ identify(const struct setup *s)
 	status = query(s,
 	    "SELECT pg_catalog.current_setting('server_version_num'),"
 	    " pg_catalog.current_setting('wal_level'),"
-	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
-	    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
-	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn()"
-	    " END",
+	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')",
 	    "cannot read the server's settings", &res);
 	if (status != PG_OK)
 		return status;
 	v->version = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
 	v->wal_sender_timeout_ms = atoi(PQgetvalue(res, 0, 2));
-	if (lsn_parse(PQgetvalue(res, 0, 3), strlen(PQgetvalue(res, 0, 3)), &v->insert_lsn) != 0)
-		v->insert_lsn = 0;
 	if (v->version < OLDEST_SERVER) {
 		log_error("the server is too old", kv_uint("version", v->version),
 		    kv_str("remedy", "PostgreSQL 14 or later"));
@@ -209,6 +202,15 @@ check_slot_row(const struct setup *s, const PGresult *res)
 	return PG_OK;
 }
 
+static uint64_t
+lsn_value(const PGresult *res, int column)
+{
+	const char *text = PQgetvalue(res, 0, column);
+	uint64_t lsn;
+
+	return lsn_parse(text, strlen(text), &lsn) == 0 ? lsn : 0;
+}
+
 /*
  * Look at the slot; *busy is the process that streams from it, or 0.  A missing one is
  * made where that was asked for, and looked at again by the caller (*made).
@@ -219,15 +221,16 @@ check_slot(const struct setup *s, long *busy, bool *made)
 	char *literal = pg_literal(s->conn, s->o->slot);
 	struct buf sql = { 0 };
 	enum pg_status status;
-	const char *lsn;
 	PGresult *res;
 
 	*busy = 0;
 	*made = false;
 	buf_printf(&sql,
 	    "SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(wal_status, ''),"
-	    " active, coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')"
-	    " FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
+	    " active, coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0'),"
+	    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
+	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn()"
+	    " END FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
 	    literal);
 	PQfreemem(literal);
 	status = query(s, buf_cstr(&sql), "cannot look for the slot", &res);
@@ -251,9 +254,8 @@ check_slot(const struct setup *s, long *busy, bool *made)
 		if (*busy == 0)
 			*busy = -1;
 	}
-	lsn = PQgetvalue(res, 0, 5);
-	if (lsn_parse(lsn, strlen(lsn), &s->server->confirmed_flush) != 0)
-		s->server->confirmed_flush = 0;
+	s->server->confirmed_flush = lsn_value(res, 5);
+	s->server->insert_lsn = lsn_value(res, 6);
 	PQclear(res);
 	return status;
 }
@@ -282,6 +284,16 @@ check_state(const struct setup *s)
 		    kv_str("its_system", st->system), kv_str("system", v->system));
 		return PG_OK;
 	}
+	/* Streaming from there would leave out, in silence, what comes before. */
+	if (st->acked > v->insert_lsn) {
+		log_at(s->o->accept_gap ? LOG_WARN : LOG_ERROR,
+		    "the state file is ahead of the server's log: the server lost what it had",
+		    kv_str("state", st->path), kv_lsn("acked", st->acked),
+		    kv_lsn("log_end", v->insert_lsn),
+		    kv_str("remedy", "load the tables anew with a new version epoch, then start "
+		                     "with --accept-gap"));
+		return s->o->accept_gap ? PG_OK : PG_PERMANENT;
+	}
 	if (v->confirmed_flush > st->acked) {
 		log_at(s->o->sole_owner ? LOG_ERROR : LOG_WARN,
 		    "the slot is ahead of the state file: another reader moved it, or it was "
@@ -293,16 +305,6 @@ check_state(const struct setup *s)
 	/* A slot may have stepped back in a restart of its server: what is stored is skipped. */
 	v->start = st->acked;
 	return PG_OK;
-}
-
-/* Wait for ms, or until a signal: false. */
-static bool
-wait_ms(const struct pg_wait *w, int ms)
-{
-	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
-
-	(void)poll(&p, 1, ms);
-	return sig_terms() == 0;
 }
 
 /* START_REPLICATION; *busy is set when somebody else was faster. */
@@ -357,6 +359,9 @@ take_slot(const struct setup *s)
 		if (made)
 			continue;
 		if (pid == 0) {
+			/* The one that had the slot may have kept the same file. */
+			if (said && state_load(s->state, s->state->path) != 0)
+				return PG_PERMANENT;
 			status = check_state(s);
 			if (status != PG_OK)
 				return status;
@@ -369,8 +374,9 @@ take_slot(const struct setup *s)
 			    kv_str("slot", s->o->slot), kv_int("pid", pid),
 			    kv_int("check_interval_ms", s->o->slot_check_ms));
 		said = true;
-		if (!wait_ms(s->wait, s->o->slot_check_ms))
-			return PG_STOPPED;
+		status = pg_wait_ms(s->wait, s->o->slot_check_ms);
+		if (status != PG_OK)
+			return status;
 	}
 }
 

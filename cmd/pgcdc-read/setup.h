@@ -21,7 +21,7 @@ struct server {
 	int wal_sender_timeout_ms; /* 0: none */
 	uint64_t confirmed_flush; /* of the slot, when it was taken */
 	uint64_t start;           /* where streaming goes on */
-	uint64_t insert_lsn;      /* the end of the server's log at the start */
+	uint64_t insert_lsn;      /* the end of the server's log then */
 };
 
 /*

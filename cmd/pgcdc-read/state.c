@@ -72,7 +72,7 @@ parse(struct state *s, char *text)
 			return damaged(s, n);
 		}
 	}
-	if (!ended || s->system[0] == '\0' || s->slot[0] == '\0')
+	if (!ended || s->system[0] == '\0' || s->slot[0] == '\0' || s->acked == 0)
 		return damaged(s, n);
 	s->exists = true;
 	return 0;

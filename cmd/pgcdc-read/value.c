@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "utf8.h"
 #include "value.h"
 
 /* pg_type.dat of PostgreSQL 15, by OID; arrays by their element's name. */
@@ -88,46 +89,10 @@ value_kind(uint32_t oid)
 	}
 }
 
-/* Is this UTF-8 as RFC 3629 has it: shortest forms, no surrogates, below U+110000? */
-static bool
-is_utf8(const char *text, size_t len)
-{
-	const unsigned char *p = (const unsigned char *)text, *end = p + len;
-
-	while (p < end) {
-		unsigned char c;
-		uint64_t word;
-		int more;
-
-		if (end - p >= 8) {
-			memcpy(&word, p, 8);
-			if ((word & 0x8080808080808080u) == 0) {
-				p += 8;
-				continue;
-			}
-		}
-		c = *p++;
-		if (c < 0x80)
-			continue;
-		if (c < 0xc2 || c > 0xf4)
-			return false;
-		more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-		if (end - p < more)
-			return false;
-		if ((c == 0xe0 && *p < 0xa0) || (c == 0xed && *p > 0x9f) ||
-		    (c == 0xf0 && *p < 0x90) || (c == 0xf4 && *p > 0x8f))
-			return false;
-		while (more-- > 0)
-			if ((*p++ & 0xc0) != 0x80)
-				return false;
-	}
-	return true;
-}
-
 static void
 put_text(struct buf *b, const char *text, size_t len)
 {
-	if (is_utf8(text, len))
+	if (utf8_valid(text, len))
 		frame_put_str(b, text, len);
 	else
 		frame_put_bin(b, text, len);
@@ -249,7 +214,7 @@ value_put(struct buf *b, enum value_kind kind, const char *text, size_t len)
 	case VALUE_TIMESTAMP: put_timestamp(b, text, len, false); return;
 	case VALUE_TIMESTAMPTZ: put_timestamp(b, text, len, true); return;
 	case VALUE_JSON:
-		if (is_utf8(text, len))
+		if (utf8_valid(text, len))
 			frame_put_ext(b, FRAME_EXT_JSON, text, len);
 		else
 			frame_put_bin(b, text, len);

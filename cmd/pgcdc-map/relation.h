@@ -1,0 +1,64 @@
+#ifndef RELATION_H
+#define RELATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+struct plan;
+
+/*
+ * The tables that a stream has described so far, by relid.
+ */
+
+struct relation_column {
+	char *name;
+	uint32_t type_oid;
+	bool in_identity;
+};
+
+struct relation {
+	uint32_t relid;
+	char *schema, *table;
+	char *name; /* schema.table */
+	char identity;
+	struct relation_column *column;
+	uint32_t columns;
+	uint32_t *key; /* column numbers of the primary key */
+	uint32_t key_columns;
+	struct plan *plan; /* what the mapping makes of it, or NULL: no rule takes it */
+	bool reported;     /* that no rule takes it */
+};
+
+/* Zeroed memory is an empty set. */
+struct relations {
+	struct relation **slot; /* a hash table of a power of two, at most half full */
+	size_t slots, n;
+	struct relation *last; /* found last: rows of one table come in runs */
+};
+
+/*
+ * Take over a definition, in place of an earlier one of that relid.  The set owns it, and
+ * its plan once that is set.
+ */
+struct relation *relations_put(struct relations *, const struct frame_relation *);
+
+struct relation *relations_search(struct relations *, uint32_t relid);
+
+/* The relation, or NULL when it was not described; valid until put or clear. */
+static inline struct relation *
+relations_get(struct relations *r, uint32_t relid)
+{
+	if (r->last != NULL && r->last->relid == relid)
+		return r->last;
+	return relations_search(r, relid);
+}
+
+/* The number of a column, or -1. */
+int64_t relation_column(const struct relation *, const char *name);
+
+void relations_clear(struct relations *);
+
+#endif

@@ -1,0 +1,390 @@
+#include <math.h>
+#include <string.h>
+
+#include "frame.h"
+#include "number.h"
+#include "render.h"
+
+/* Type OIDs, as in PostgreSQL's src/include/catalog/pg_type.dat; they never change. */
+enum {
+	OID_DATE = 1082,
+	OID_TIMESTAMP = 1114,
+	OID_TIMESTAMP_ARRAY = 1115,
+	OID_DATE_ARRAY = 1182,
+	OID_TIMESTAMPTZ = 1184,
+	OID_TIMESTAMPTZ_ARRAY = 1185,
+	OID_NUMERIC_ARRAY = 1231,
+	OID_NUMERIC = 1700,
+};
+
+enum value_class
+render_class(uint32_t type_oid)
+{
+	switch (type_oid) {
+	case OID_NUMERIC:
+	case OID_NUMERIC_ARRAY: return CLASS_NUMERIC;
+	case OID_DATE:
+	case OID_DATE_ARRAY:
+	case OID_TIMESTAMP:
+	case OID_TIMESTAMP_ARRAY:
+	case OID_TIMESTAMPTZ:
+	case OID_TIMESTAMPTZ_ARRAY: return CLASS_TIME;
+	default: return CLASS_PLAIN;
+	}
+}
+
+/*
+ * Strings
+ */
+
+#define ONES (~(uint64_t)0 / 255)
+#define TOPS (ONES * 0x80)
+
+/* Is one of these eight bytes a control character, a quote or a backslash?  (x - ONES * n)
+ * & ~x & TOPS has a bit set when a byte of x is below n, which is at most 0x80.) */
+static inline bool
+needs_escape(uint64_t x)
+{
+	uint64_t quote = x ^ (ONES * '"');
+	uint64_t backslash = x ^ (ONES * '\\');
+
+	return ((((x - ONES * 0x20) & ~x) | ((quote - ONES) & ~quote) |
+	            ((backslash - ONES) & ~backslash)) &
+	           TOPS) != 0;
+}
+
+/* The letter behind the backslash; 'u' for the long form, 0 for bytes that stay. */
+static const char escapes[256] = { 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u',
+	'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
+	'u', 'u', ['"'] = '"', ['\\'] = '\\' };
+
+/* A few bytes one by one.  o has room for six times as many. */
+static char *
+escape_bytes(char *o, const char *s, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (escapes[c] == 0) {
+			*o++ = (char)c;
+			continue;
+		}
+		*o++ = '\\';
+		*o++ = escapes[c];
+		if (escapes[c] == 'u') {
+			*o++ = '0';
+			*o++ = '0';
+			*o++ = hex[c >> 4];
+			*o++ = hex[c & 15];
+		}
+	}
+	return o;
+}
+
+void
+render_escaped(struct buf *b, const char *s, size_t len)
+{
+	/* Room for all as it is and for one more group in its longest form. */
+	char *o = buf_reserve(b, len + 64);
+
+	while (len >= 8) {
+		uint64_t x;
+
+		memcpy(&x, s, 8);
+		if (!needs_escape(x)) {
+			memcpy(o, s, 8);
+			o += 8;
+		} else {
+			o = escape_bytes(o, s, 8);
+			b->len = (size_t)(o - b->data);
+			o = buf_reserve(b, len + 64);
+		}
+		s += 8;
+		len -= 8;
+	}
+	o = escape_bytes(o, s, len);
+	b->len = (size_t)(o - b->data);
+}
+
+void
+render_string(struct buf *b, const char *s, size_t len)
+{
+	buf_addc(b, '"');
+	render_escaped(b, s, len);
+	buf_addc(b, '"');
+}
+
+/*
+ * Bytes
+ */
+
+static void
+add_base64(struct buf *b, const char *bytes, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)bytes;
+	char *start = buf_reserve(b, (len / 3 + 1) * 4), *o = start;
+
+	for (; len >= 3; len -= 3, p += 3) {
+		uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+
+		*o++ = digits[v >> 18];
+		*o++ = digits[v >> 12 & 63];
+		*o++ = digits[v >> 6 & 63];
+		*o++ = digits[v & 63];
+	}
+	if (len > 0) {
+		uint32_t v = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0);
+
+		*o++ = digits[v >> 18];
+		*o++ = digits[v >> 12 & 63];
+		*o++ = len > 1 ? digits[v >> 6 & 63] : '=';
+		*o++ = '=';
+	}
+	b->len += (size_t)(o - start);
+}
+
+static void
+add_hex(struct buf *b, const char *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *o = buf_reserve(b, 2 * len);
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		*o++ = digits[c >> 4];
+		*o++ = digits[c & 15];
+	}
+	b->len += 2 * len;
+}
+
+static void
+add_bytes(struct buf *b, const msgpack_object_bin *bin, const struct value_policy *policy)
+{
+	if (policy->bytea_as_hex)
+		add_hex(b, bin->ptr, bin->size);
+	else
+		add_base64(b, bin->ptr, bin->size);
+}
+
+/*
+ * JSON
+ */
+
+/* NaN or an infinity, whose name is text, as the policy says. */
+static enum render_result
+add_odd(struct buf *b, enum odd_value policy, enum render_result reject, const char *text,
+    size_t len)
+{
+	switch (policy) {
+	case ODD_NULL: buf_adds(b, "null"); return RENDER_OK;
+	case ODD_STRING: render_string(b, text, len); return RENDER_OK;
+	case ODD_REJECT:
+	default: return reject;
+	}
+}
+
+static bool
+is_text(const msgpack_object_str *s, const char *text)
+{
+	return s->size == strlen(text) && memcmp(s->ptr, text, s->size) == 0;
+}
+
+static enum render_result
+add_numeric(struct buf *b, const msgpack_object_str *s, const struct value_policy *policy)
+{
+	if (s->size > 2 && s->ptr[0] != '0' && (s->ptr[0] == 'N' || s->ptr[0] == 'I' ||
+	                                           (s->ptr[0] == '-' && s->ptr[1] == 'I'))) {
+		if (is_text(s, "NaN"))
+			return add_odd(b, policy->nan, RENDER_NAN, s->ptr, s->size);
+		if (is_text(s, "Infinity") || is_text(s, "-Infinity"))
+			return add_odd(b, policy->infinity, RENDER_INFINITY, s->ptr, s->size);
+	}
+	/* What is no number can only come from a producer that knows better. */
+	if (policy->numeric_as_string || !number_is_json(s->ptr, s->size))
+		render_string(b, s->ptr, s->size);
+	else
+		buf_add(b, s->ptr, s->size);
+	return RENDER_OK;
+}
+
+static enum render_result
+add_str(struct buf *b, const msgpack_object_str *s, enum value_class class,
+    const struct value_policy *policy)
+{
+	switch (class) {
+	case CLASS_NUMERIC: return add_numeric(b, s, policy);
+	case CLASS_TIME:
+		if (s->size >= 8 && (s->ptr[0] == 'i' || s->ptr[0] == '-') &&
+		    (is_text(s, "infinity") || is_text(s, "-infinity")))
+			return add_odd(b, policy->infinity, RENDER_INFINITY, s->ptr, s->size);
+		break;
+	case CLASS_PLAIN: break;
+	}
+	render_string(b, s->ptr, s->size);
+	return RENDER_OK;
+}
+
+static const char *
+odd_name(double v)
+{
+	if (isnan(v))
+		return "NaN";
+	return v > 0 ? "Infinity" : "-Infinity";
+}
+
+static enum render_result
+add_double(struct buf *b, double v, const struct value_policy *policy)
+{
+	const char *name;
+
+	if (isfinite(v)) {
+		b->len += number_double(buf_reserve(b, NUMBER_LEN), v, true);
+		return RENDER_OK;
+	}
+	name = odd_name(v);
+	if (isnan(v))
+		return add_odd(b, policy->nan, RENDER_NAN, name, strlen(name));
+	return add_odd(b, policy->infinity, RENDER_INFINITY, name, strlen(name));
+}
+
+/* JSON text as it is.  A line break can stand between its tokens only, and would end the
+ * line that the document must be: a blank means the same. */
+static void
+add_verbatim(struct buf *b, const char *s, size_t len)
+{
+	size_t start = b->len;
+	char *p, *end;
+
+	buf_add(b, s, len);
+	end = b->data + b->len;
+	for (p = b->data + start; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		*p = ' ';
+	for (p = b->data + start; (p = memchr(p, '\r', (size_t)(end - p))) != NULL; p++)
+		*p = ' ';
+}
+
+static enum render_result
+add_ext(struct buf *b, const msgpack_object_ext *ext)
+{
+	if (ext->type == FRAME_EXT_ABSENT)
+		return RENDER_ABSENT;
+	if (ext->type != FRAME_EXT_JSON || ext->size == 0)
+		return RENDER_UNKNOWN;
+	add_verbatim(b, ext->ptr, ext->size);
+	return RENDER_OK;
+}
+
+static enum render_result
+add_array(struct buf *b, const msgpack_object_array *a, enum value_class class,
+    const struct value_policy *policy)
+{
+	buf_addc(b, '[');
+	for (uint32_t i = 0; i < a->size; i++) {
+		enum render_result r;
+
+		if (i > 0)
+			buf_addc(b, ',');
+		r = render_json(b, &a->ptr[i], class, policy);
+		if (r != RENDER_OK)
+			return r;
+	}
+	buf_addc(b, ']');
+	return RENDER_OK;
+}
+
+/* hstore: keys are strings.  Others, from a foreign producer, become their text. */
+static enum render_result
+add_key(struct buf *b, const msgpack_object *key, const struct value_policy *policy)
+{
+	struct buf text = { 0 };
+	enum render_result r;
+
+	if (key->type == MSGPACK_OBJECT_STR) {
+		render_string(b, key->via.str.ptr, key->via.str.size);
+		return RENDER_OK;
+	}
+	r = render_text(&text, key, CLASS_PLAIN, policy);
+	if (r == RENDER_OK)
+		render_string(b, text.data, text.len);
+	buf_free(&text);
+	return r == RENDER_NULL ? RENDER_UNKNOWN : r;
+}
+
+static enum render_result
+add_map(struct buf *b, const msgpack_object_map *m, const struct value_policy *policy)
+{
+	buf_addc(b, '{');
+	for (uint32_t i = 0; i < m->size; i++) {
+		enum render_result r;
+
+		if (i > 0)
+			buf_addc(b, ',');
+		r = add_key(b, &m->ptr[i].key, policy);
+		if (r != RENDER_OK)
+			return r;
+		buf_addc(b, ':');
+		r = render_json(b, &m->ptr[i].val, CLASS_PLAIN, policy);
+		if (r != RENDER_OK)
+			return r;
+	}
+	buf_addc(b, '}');
+	return RENDER_OK;
+}
+
+enum render_result
+render_json(struct buf *b, const msgpack_object *o, enum value_class class,
+    const struct value_policy *policy)
+{
+	switch (o->type) {
+	case MSGPACK_OBJECT_STR: return add_str(b, &o->via.str, class, policy);
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+		b->len += number_uint(buf_reserve(b, NUMBER_LEN), o->via.u64);
+		return RENDER_OK;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+		b->len += number_int(buf_reserve(b, NUMBER_LEN), o->via.i64);
+		return RENDER_OK;
+	case MSGPACK_OBJECT_NIL: buf_add(b, "null", 4); return RENDER_OK;
+	case MSGPACK_OBJECT_BOOLEAN: buf_adds(b, o->via.boolean ? "true" : "false"); return RENDER_OK;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64: return add_double(b, o->via.f64, policy);
+	case MSGPACK_OBJECT_BIN:
+		buf_addc(b, '"');
+		add_bytes(b, &o->via.bin, policy);
+		buf_addc(b, '"');
+		return RENDER_OK;
+	case MSGPACK_OBJECT_ARRAY: return add_array(b, &o->via.array, class, policy);
+	case MSGPACK_OBJECT_MAP: return add_map(b, &o->via.map, policy);
+	case MSGPACK_OBJECT_EXT: return add_ext(b, &o->via.ext);
+	default: return RENDER_UNKNOWN;
+	}
+}
+
+enum render_result
+render_text(struct buf *b, const msgpack_object *o, enum value_class class,
+    const struct value_policy *policy)
+{
+	switch (o->type) {
+	case MSGPACK_OBJECT_NIL: return RENDER_NULL;
+	case MSGPACK_OBJECT_STR: buf_add(b, o->via.str.ptr, o->via.str.size); return RENDER_OK;
+	case MSGPACK_OBJECT_BIN: add_bytes(b, &o->via.bin, policy); return RENDER_OK;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		if (isfinite(o->via.f64))
+			b->len += number_double(buf_reserve(b, NUMBER_LEN), o->via.f64, false);
+		else
+			buf_adds(b, odd_name(o->via.f64));
+		return RENDER_OK;
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+	case MSGPACK_OBJECT_BOOLEAN:
+	case MSGPACK_OBJECT_ARRAY:
+	case MSGPACK_OBJECT_MAP:
+	case MSGPACK_OBJECT_EXT:
+	default: return render_json(b, o, class, policy);
+	}
+}

@@ -1,0 +1,50 @@
+#ifndef RENDER_H
+#define RENDER_H
+
+#include <stdint.h>
+
+#include <msgpack.h>
+
+#include "buf.h"
+#include "mapping.h"
+
+/*
+ * Values of frames as JSON, exactly, and as the text that ids are made of.
+ */
+
+/* What a column's type says that its values' form in the frame does not. */
+enum value_class {
+	CLASS_PLAIN,
+	CLASS_NUMERIC, /* strings are numbers: numeric and its arrays */
+	CLASS_TIME,    /* "infinity" is one: date, timestamp, timestamptz and their arrays */
+};
+
+enum render_result {
+	RENDER_OK,
+	RENDER_NULL,     /* render_text only: the value is null, nothing was written */
+	RENDER_ABSENT,   /* the server did not send it */
+	RENDER_NAN,      /* the policy says reject */
+	RENDER_INFINITY, /* the policy says reject */
+	RENDER_UNKNOWN,  /* an extension type that frames of version 1 do not have */
+};
+
+enum value_class render_class(uint32_t type_oid);
+
+/* A JSON string, quotes and all. */
+void render_string(struct buf *, const char *, size_t len);
+
+/* Its inside alone. */
+void render_escaped(struct buf *, const char *, size_t len);
+
+/* Append the value as JSON, on one line.  What was appended before a failure stays. */
+enum render_result render_json(struct buf *, const msgpack_object *, enum value_class,
+    const struct value_policy *) __attribute__((warn_unused_result));
+
+/*
+ * Append the value as text: strings as they are, numbers as PostgreSQL prints them,
+ * true and false, bytes by the policy; arrays and the rest as JSON.
+ */
+enum render_result render_text(struct buf *, const msgpack_object *, enum value_class,
+    const struct value_policy *) __attribute__((warn_unused_result));
+
+#endif
