@@ -20,7 +20,8 @@ PQCPP	= -I$(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgr
 COMPILE	= $(CC) -std=c11 $(CPP) $(WARN) $(CFLAGS) -MMD -MP -c -o $@
 LINK	= $(CC) $(CFLAGS) $(LDFLAGS) -o $@
 
-PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/pgcdc-map $(B)/bin/esbulk-write
+PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/pgcdc-map $(B)/bin/esbulk-write \
+	$(B)/bin/pgcdc-cat $(B)/bin/pgcdc
 MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1
 MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
 MAN7	= man/pgcdc.7
