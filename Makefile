@@ -57,7 +57,7 @@ $(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
 
 $(B)/tests/standin: $(STANDIN) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lyajl -lz -lmsgpackc -lbsd -lm
+	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
 # A unit test is linked with common/, and by its name with a program's modules: map_*.c,
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
@@ -71,7 +71,7 @@ $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 	$(LINK) $(filter-out %/main.o,$^) -lcurl -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $^ -lmsgpackc -lbsd -lm
+	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
 
 $(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 	@mkdir -p $(@D)

@@ -11,7 +11,8 @@
  *   2026-11-23T01:02:03.456Z warn pgcdc-read msg="slot is active elsewhere" slot=s pid=17
  *
  * With PGCDC_LOG=json in the environment it is a JSON object instead.  A line is
- * written with one write(2), so lines of several programs do not mix.
+ * written with one write(2), so lines of several programs do not mix; it is cut at 4096
+ * bytes, and bytes that are no UTF-8 become U+FFFD, so that JSON stays JSON.
  */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

@@ -1,0 +1,186 @@
+/* Answers are read as they arrive, wherever they are cut; what is none is seen. */
+#include <stdlib.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "tap.h"
+
+#define MAX_ITEMS 5
+
+/* What on_item was told. */
+static struct {
+	int index;
+	struct answer_error error;
+} told[MAX_ITEMS];
+static int n_told;
+
+static struct item *item[MAX_ITEMS];
+static struct items items;
+
+static void
+on_item(void *arg, struct item *i, const struct answer_error *e)
+{
+	int *calls = arg;
+
+	(*calls)++;
+	for (int k = 0; k < MAX_ITEMS; k++)
+		if (item[k] == i)
+			told[n_told].index = k;
+	told[n_told++].error = *e;
+}
+
+/* Read text in pieces for so many items; 0, or -1. */
+static int
+read_answer(const char *text, size_t len, int count, size_t piece, struct buf *problem)
+{
+	struct answer *a;
+	int calls = 0, result = 0;
+
+	items_init(&items);
+	for (int k = 0; k < count; k++)
+		items_append(&items, item[k]);
+	n_told = 0;
+	a = answer_new(&items, on_item, &calls);
+	for (size_t at = 0; at < len; at += piece)
+		if (answer_feed(a, text + at, len - at < piece ? len - at : piece) != 0)
+			result = -1;
+	if (answer_end(a) != 0)
+		result = -1;
+	problem->len = 0;
+	buf_adds(problem, answer_problem(a));
+	buf_cstr(problem);
+	answer_free(a);
+	return calls == n_told ? result : -1;
+}
+
+static const char full[] =
+    "{\"took\":3,\"errors\":true,\"items\":["
+    "{\"index\":{\"_index\":\"i\",\"_id\":\"items\",\"_version\":25000000000000000,"
+    "\"status\":201,\"_shards\":{\"status\":999,\"error\":\"no\"}}},"
+    "{\"delete\":{\"status\":404,\"result\":\"not_found\"}},"
+    "{\"index\":{\"error\":{\"type\":\"mapper_parsing_exception\",\"reason\":\"failed "
+    "to \\\"parse\\\" \\u00e9\",\"caused_by\":{\"type\":\"illegal\",\"reason\":\"For input "
+    "string\",\"caused_by\":{\"reason\":\"deeper\",\"type\":\"t\"}},\"index\":\"i\"},"
+    "\"status\":400}},"
+    "{\"create\":{\"error\":\"a proxy's word\",\"status\":503}},"
+    "{\"update\":{\"status\":200,\"get\":{\"_source\":{\"items\":[{\"index\":{\"status\":1}}],"
+    "\"error\":{\"type\":\"x\",\"reason\":\"y\"}}}}}"
+    "],\"items2\":[{}],\"ingest_took\":0}";
+
+static bool
+full_is_right(void)
+{
+	static const int status[] = { 201, 404, 400, 503, 200 };
+	bool good = n_told == 5;
+
+	for (int k = 0; good && k < 5; k++)
+		good = told[k].index == k && told[k].error.status == status[k];
+	return good && strcmp(told[0].error.type, "") == 0 && strcmp(told[1].error.type, "") == 0 &&
+	    strcmp(told[2].error.type, "mapper_parsing_exception") == 0 &&
+	    strcmp(told[2].error.reason, "failed to \"parse\" \xc3\xa9; For input string") == 0 &&
+	    strcmp(told[3].error.type, "unknown") == 0 &&
+	    strcmp(told[3].error.reason, "a proxy's word") == 0 &&
+	    strcmp(told[4].error.type, "") == 0 && strcmp(told[4].error.reason, "") == 0;
+}
+
+static void
+test_full(struct buf *problem)
+{
+	bool good = true;
+
+	ok(read_answer(full, sizeof(full) - 1, 5, sizeof(full), problem) == 0 && full_is_right(),
+	    "each item gets its own status and error");
+	for (size_t piece = 1; piece < 40; piece++)
+		good &= read_answer(full, sizeof(full) - 1, 5, piece, problem) == 0 &&
+		    full_is_right();
+	ok(good, "in pieces of any size");
+	good = true;
+	for (size_t len = 0; len < sizeof(full) - 1; len++)
+		good &= read_answer(full, len, 5, 64, problem) == -1 && problem->len > 0;
+	ok(good, "cut anywhere, it is no answer");
+}
+
+static void
+test_count(struct buf *problem)
+{
+	static const char two[] =
+	    "{\"errors\":false,\"items\":[{\"index\":{\"status\":201}},{\"index\":{\"status\":200}}]}";
+
+	ok(read_answer(two, sizeof(two) - 1, 2, 1000, problem) == 0, "two items for two");
+	ok(read_answer(two, sizeof(two) - 1, 3, 1000, problem) == -1, "two items for three");
+	is(problem->data, "it answers fewer actions than were sent", "are too few");
+	ok(read_answer(two, sizeof(two) - 1, 1, 1000, problem) == -1 && n_told == 1,
+	    "two items for one");
+	is(problem->data, "it answers more actions than were sent", "are too many");
+}
+
+static void
+test_none(struct buf *problem)
+{
+	static const struct {
+		const char *text, *what;
+	} cases[] = {
+		{ "", "nothing" },
+		{ "{}", "an object without items" },
+		{ "{\"errors\":false}", "errors alone" },
+		{ "{\"items\":{}}", "items that are no array" },
+		{ "{\"items\":[]}", "no items at all" },
+		{ "[{\"index\":{\"status\":201}}]", "an array" },
+		{ "{\"items\":[{\"index\":{\"status\":201}}]}x", "something behind it" },
+		{ "{\"items\":[{\"index\":{\"status\":201}}]}{}", "another object behind it" },
+		{ "{\"items\":[{\"index\":{\"_id\":\"1\"}}]}", "an item without a status" },
+		{ "{\"items\":[{\"index\":{\"status\":\"201\"}}]}", "a status that is a string" },
+		{ "{\"items\":[{\"index\":{\"status\":7}}]}", "a status that is none" },
+		{ "{\"items\":[{\"index\":201}]}", "an item that is no object" },
+		{ "{\"items\":[{}]}", "an item without a result" },
+		{ "{\"items\":[null]}", "an item that is null" },
+		{ "{\"x\":{\"items\":[{\"index\":{\"status\":201}}]}}", "items further in" },
+		{ "<html>It works!</html>", "a page" },
+		{ "\x01\xff{]", "garbage" },
+		{ "null", "null" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ok(read_answer(cases[i].text, strlen(cases[i].text), 1, 1000, problem) == -1 &&
+		        problem->len > 0,
+		    "%s is no answer: %s", cases[i].what, problem->data);
+}
+
+static void
+test_long(struct buf *problem)
+{
+	struct buf text = { 0 };
+
+	buf_adds(&text, "{\"items\":[{\"index\":{\"status\":400,\"error\":{\"type\":\"");
+	for (int i = 0; i < 5000; i++)
+		buf_addc(&text, 't');
+	buf_adds(&text, "\",\"reason\":\"");
+	for (int i = 0; i < 5000; i++)
+		buf_addc(&text, 'r');
+	buf_adds(&text, "\",\"caused_by\":{\"reason\":\"");
+	for (int i = 0; i < 5000; i++)
+		buf_addc(&text, 'c');
+	buf_adds(&text, "\"}}}}]}");
+	ok(read_answer(text.data, text.len, 1, 1000, problem) == 0 &&
+	        strlen(told[0].error.type) == ANSWER_TYPE_MAX - 1 &&
+	        strlen(told[0].error.reason) == ANSWER_REASON_MAX - 1,
+	    "long words are cut to what there is room for");
+	buf_free(&text);
+}
+
+int
+main(void)
+{
+	struct buf problem = { 0 };
+
+	for (int k = 0; k < MAX_ITEMS; k++)
+		item[k] = xcalloc(1, sizeof(struct item));
+	test_full(&problem);
+	test_count(&problem);
+	test_none(&problem);
+	test_long(&problem);
+	for (int k = 0; k < MAX_ITEMS; k++)
+		free(item[k]);
+	buf_free(&problem);
+	return done_testing();
+}
