@@ -398,7 +398,8 @@ finished(struct lane *lane, CURLcode rc, int64_t now)
 	curl_multi_remove_handle(d->multi, lane->easy);
 	lane->busy = false;
 	d->busy--;
-	if (rc == CURLE_OK) {
+	/* Behind a 413 the connection is often closed at once, so its words may be cut. */
+	if (rc == CURLE_OK || verdict_request(status) == REQUEST_TOO_LARGE) {
 		code = verdict_request(status) == REQUEST_ANSWERED ? answered(lane, now)
 		                                                   : refused(lane, status, now);
 	} else if (permanent_curl(rc) && !d->ever_worked) {
