@@ -11,6 +11,13 @@
 #define DENIED_US        INT64_C(180000000)
 #define UNREADABLE_MAX   8
 #define SAY_US           INT64_C(1000000)
+/*
+ * So many actions a second are dense: then a batch waits for a moment, since a request costs
+ * as much as some hundred actions in it, here and in the cluster.
+ */
+#define DENSE           20000
+#define HOLD_US         INT64_C(4000)
+#define HOLD_BYTES      ((size_t)256 * 1024)
 #define MIN_BATCH_BYTES  ((size_t)16 * 1024)
 
 /*
@@ -511,16 +518,30 @@ delivery_add(struct delivery *d, struct lane *lane, struct item *item)
 	item->errors = 0;
 	items_append(&lane->waiting, item);
 	d->waiting++;
+	d->arrived++;
 }
 
 static bool
 ready(const struct lane *lane, bool hurry, int64_t now)
 {
+	const struct delivery *d = lane->delivery;
+
 	if (lane->busy || lane->waiting.count == 0 || lane->backoff_until > now)
 		return false;
-	return hurry || lane->delivery->o->linger_us == 0 ||
-	    lane->waiting.count >= lane->max_docs || lane->waiting.bytes >= lane->max_bytes ||
-	    now - lane->first_at >= lane->delivery->o->linger_us;
+	if (hurry || lane->waiting.count >= lane->max_docs ||
+	    lane->waiting.bytes >= lane->max_bytes || now - lane->first_at >= d->hold_us)
+		return true;
+	return d->o->linger_us == 0 && lane->waiting.bytes >= HOLD_BYTES;
+}
+
+/* How long may a batch wait to grow? */
+static void
+set_hold(struct delivery *d, int64_t now)
+{
+	d->hold_us = d->o->linger_us;
+	if (rate_add(&d->rate, d->arrived, now, DENSE) && d->hold_us < HOLD_US)
+		d->hold_us = HOLD_US;
+	d->arrived = 0;
 }
 
 static int
@@ -540,8 +561,11 @@ int
 delivery_work(struct delivery *d, bool hurry)
 {
 	int64_t now = now_us();
-	int code = start_ready(d, hurry, now), running, left;
+	int code, running, left;
 	CURLMsg *m;
+
+	set_hold(d, now);
+	code = start_ready(d, hurry, now);
 
 	if (code >= 0 || d->busy == 0)
 		return code;
@@ -579,7 +603,7 @@ delivery_due(const struct delivery *d)
 
 		if (lane->busy || lane->waiting.count == 0)
 			continue;
-		at = lane->first_at + d->o->linger_us;
+		at = lane->first_at + d->hold_us;
 		if (lane->backoff_until > at)
 			at = lane->backoff_until;
 		if (at < due)

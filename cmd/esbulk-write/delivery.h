@@ -13,6 +13,7 @@
 #include "node.h"
 #include "options.h"
 #include "queue.h"
+#include "rate.h"
 #include "tables.h"
 
 /*
@@ -59,6 +60,9 @@ struct delivery {
 	struct lane *lane;
 	size_t lanes, busy;
 	size_t waiting;      /* items in all lanes, in flight included */
+	uint64_t arrived;    /* since the last look at rate */
+	struct rate rate;
+	int64_t hold_us;     /* how long a batch may wait to grow, now */
 	bool ever_worked;    /* the cluster took a request */
 	int64_t denied_since; /* 0: not denied */
 	int64_t said_at;      /* when a retry was logged last */

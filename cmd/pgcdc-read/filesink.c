@@ -109,6 +109,14 @@ filesink_open(const char *path, bool *permanent)
 		close(fd);
 		return -1;
 	}
+	/* Open for reading, too, nobody would notice that the other end is gone. */
+	if (S_ISFIFO(st.st_mode)) {
+		log_error("the output file is a pipe", kv_str("file", name),
+		    kv_str("remedy", "redirect standard output to it, without -o"));
+		*permanent = true;
+		close(fd);
+		return -1;
+	}
 	/* What another reader is just writing would look like cut short. */
 	if (S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
 		log_error("another process writes to the output file", kv_str("file", name));

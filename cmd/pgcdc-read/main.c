@@ -4,7 +4,7 @@
 int
 main(int argc, char **argv)
 {
-	struct options o;
+	static struct options o;
 
 	options_parse(argc, argv, &o);
 	return reader_run(&o);

@@ -98,9 +98,9 @@ split_publications(struct options *o, const char *list)
 {
 	const char *p = list;
 
-	free(o->publications);
-	o->publications = NULL;
-	o->n_publications = 0;
+	/* Given twice, the later one counts. */
+	while (o->n_publications > 0)
+		free(o->publications[--o->n_publications]);
 	for (;;) {
 		size_t n = strcspn(p, ",");
 

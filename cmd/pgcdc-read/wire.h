@@ -42,7 +42,9 @@ wire_u16(struct wire *w)
 {
 	const unsigned char *p = (const unsigned char *)wire_bytes(w, 2);
 
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	if (p == NULL)
+		return 0;
+	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static inline uint32_t
