@@ -71,6 +71,10 @@ passes 'bg child sh -c "exit 7"; wait_exit x 20 "$BG_PID" 7' 'wait_exit, that st
 fails 'bg child sh -c "exit 7"; wait_exit x 20 "$BG_PID" 0' 'wait_exit, another status'
 fails 'bg child sleep 1000; wait_exit x 1 "$BG_PID" 0' 'wait_exit, a process that goes on'
 
+passes "bg child sh -c 'sleep 0 & echo \$! >$T/zombie; exec sleep 1000'
+	_until 20 grep -q '^State:.Z' /proc/\$(_until 20 test -s $T/zombie; cat $T/zombie)/status
+	ok x _ended \$(cat $T/zombie)" 'a zombie has ended'
+
 # The end
 inner 'ok x true'
 is "$status" 1 'a test that forgets done_testing fails'
@@ -95,7 +99,7 @@ keep=''
 
 # runs NAME: has the process whose pid is in $T/NAME not ended?
 runs() {
-	grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$(cat "$T/$1")/status"
+	grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$(cat "$T/$1")/status"
 }
 inner "bg stubborn sh -c 'trap \"\" TERM; sleep 1000 & echo \$! >$T/deep; wait; sleep 1000'
 	echo \"\$BG_PID\" >$T/leader
@@ -103,6 +107,10 @@ inner "bg stubborn sh -c 'trap \"\" TERM; sleep 1000 & echo \$! >$T/deep; wait; 
 	done_testing"
 ok 'what bg started is killed, also when it ignores TERM' not runs leader
 ok 'and its children' not runs deep
+inner "setsid sh -c 'echo \$\$ >$T/stray; sleep 1000' >/dev/null 2>&1 &
+	_until 20 test -s $T/stray
+	done_testing"
+ok 'and what left its group' not runs stray
 
 bg waiting sh "$T/tests/inner.t"
 like "$(vmhwm $$)" '^[1-9][0-9]*$' 'vmhwm of this shell'

@@ -41,10 +41,9 @@ bg mute sh -c '{
 	done
 	touch "$2/mute.fed"
 	sleep 100
-} | pgcdc-cat --pack | {
-	echo "$$" >"$2/mute.pid"
-	exec esbulk-write -u "$1" -a "$2/mute.sock"
-}' sh "$STANDIN_URL" "$T"
+} | pgcdc-cat --pack | sh -c "echo \$\$ >\"\$2/mute.pid\"
+	exec esbulk-write -u \"\$1\" -a \"\$2/mute.sock\"" sh "$1" "$2"
+' sh "$STANDIN_URL" "$T"
 
 standin_start --log "$T/log"
 
@@ -195,6 +194,12 @@ ok 'all complete units are stored' sh -c 'curl -s --noproxy "*" "$1" | grep -v "
     sort | tr -d "\n" | grep -qF "$2"' sh "$STANDIN_URL/_standin/docs" \
     "{\"_index\":\"i\",\"_id\":\"a\",\"_version\":16384,\"_source\":{\"n\":4}}{\"_index\":\"i\",\"_id\":\"b\",\"_version\":4096,\"_source\":{\"n\":1}}{\"_index\":\"i\",\"_id\":\"c\",\"_version\":16384"
 
+fresh
+fault 'kind=delay&ms=200'
+printf '%s\n' "$(unit 1 a)" "$(e)" '["Q"]' | frames
+writes 100 'what stands behind E'
+ok 'is read when all before it is stored' counts docs -eq 1
+
 # What is refused -------------------------------------------------------------------
 
 # breaks PATTERN DESCRIPTION LINE...: a stream.
@@ -233,6 +238,8 @@ refuses 'not UTF-8' 'an id that is not UTF-8' \
 
 breaks 'X outside a unit' 'an action outside a unit' "$(x index i 1 '{}')" "$(e)"
 breaks 'X outside a unit' 'an action behind a unit' "$(unit 1 a)" "$(x index i 1 '{}')"
+breaks 'X outside a unit' 'an action in a unit that H dropped' "$(b 0/1000)" "$(hello)" \
+    "$(x index i 1 '{}')"
 breaks 'C without B' 'a C without its B' "$(c 0/1030 1)"
 breaks 'C without B' 'a second C' "$(unit 1 a)" "$(c 0/1030 1)"
 breaks 'unknown critical frame.*frame=Q' 'an unknown critical frame' '["Q",1]'
@@ -572,6 +579,8 @@ writes 100 'a name without a password is a mistake' --user ann
 says 'needs a password' 'which is said'
 writes 100 'a missing file, too' --user ann --password-file "$T/none"
 says 'cannot read the password file.*none' 'which is said'
+writes 100 'and certificates that are missing' -u "https${STANDIN_URL#http}" --cacert "$T/none"
+says 'cannot connect.*remedy=.*--cacert' 'which is said'
 writes 100 'a password in the URL, too' -u 'http://ann:s3cret@127.0.0.1:1'
 ok 'and is not shown' not grep -q 's3cret' "$T/err"
 

@@ -112,10 +112,10 @@ same "$T/again" "$T/hand" 'nothing changed'
 es PUT "$ID-hand-items/_settings" '{"index.gc_deletes":"1ms"}' >"$T/null"
 es POST "$ID-hand-items/_refresh" >"$T/null"
 comes_back() {
-	write "$T/old.frames" && es GET "$ID-hand-items/_source/$gone" || {
-		es POST "$ID-hand-items/_refresh"
-		false
-	}
+	write "$T/old.frames" || return
+	es GET "$ID-hand-items/_source/$gone" && return
+	es POST "$ID-hand-items/_refresh"
+	false
 }
 wait_for 'the cluster forgot the delete: its document comes back' 60 comes_back
 ok 'the page says so' grep -q gc_deletes "$TOP/man/esbulk-write.1"

@@ -34,11 +34,11 @@ become() {
 }
 
 for mapper in $mappers; do
-	become $mapper
+	become "$mapper"
 	sql "SELECT 1 FROM pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >"$T/slot"
 	standin_start
 	echo "$STANDIN_URL" >"$T/$mapper.url"
-	pipeline_conf PGCDC_ES_URL="$STANDIN_URL" "$(command_of $mapper)"
+	pipeline_conf PGCDC_ES_URL="$STANDIN_URL" "$(command_of "$mapper")"
 	diag "$mapper"
 	pipeline_start
 	echo "$PIPELINE" >"$T/$mapper.supervisor"
@@ -51,7 +51,7 @@ all_have() {
 	rows "(SELECT id, name, to_char(created_on AT TIME ZONE 'UTC',
 	    'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS created_on$2 FROM users)" id >"$T/rows"
 	for mapper in $mappers; do
-		become $mapper
+		become "$mapper"
 		pipeline_stored "$1: $mapper stored it" 60
 		standin_docs users >"$T/$mapper.docs"
 		jq -c '[._id, ._version]' "$T/hits" | sort >"$T/$mapper.versions"
@@ -80,7 +80,7 @@ sql 'DELETE FROM users'
 all_have 'all deleted' ''
 
 for mapper in $mappers; do
-	become $mapper
+	become "$mapper"
 	pipeline_stop "$mapper: it ends in order"
 done
 done_testing

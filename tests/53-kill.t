@@ -27,7 +27,8 @@ kill_stage() {
 		_tries=$((_tries + 1))
 		committed=$(load_committed)
 		[ "$(load_stored)" -lt "$committed" ] || continue
-		killed=$(stage_pid "$1" 2>/dev/null) && kill -s KILL "$killed" 2>/dev/null || continue
+		killed=$(stage_pid "$1" 2>/dev/null) || continue
+		kill -s KILL "$killed" 2>/dev/null || continue
 		kills=$((kills + 1))
 		stored=$(load_stored)
 		[ "$stored" -lt "$committed" ] || continue

@@ -99,8 +99,8 @@ note
 standin POST 'fault?kind=hang' >"$T/fault"
 load_start 4 $((transactions / 4))
 load_until $((transactions / 4))
-sql "INSERT INTO large SELECT i, repeat('0123456789', 100000) FROM generate_series(1, 50) i"
 load_end $transactions $rows
+sql "INSERT INTO large SELECT i, repeat('0123456789', 100000) FROM generate_series(1, 50) i"
 wait_for 'hanging: all is full, the reader does not read' 60 clogged
 sent() {
 	sql "SELECT sent_lsn FROM pg_stat_replication WHERE pid = $sender"

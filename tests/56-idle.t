@@ -92,8 +92,13 @@ standin DELETE fault >"$T/fault"
 wait_for 'the row is accepted: confirmed' 30 confirmed_at "$end"
 is "$(documents)" 8 'and stored'
 
-# Long ago that something came to the writer: it waits 10 s for the end of the stream
-# when the reader's socket is closed, from then on and not from when it began to wait.
+# The end of the stream comes to the writer after the reader is gone, and long after
+# anything else came: it waits 10 s for it, from the reader's end on.
 wait_for 'nothing for 11 s' 30 passed 11 "$(clock)"
-pipeline_stop 'it ends in order'
+reader=$(stage_pid read) map=$(stage_pid map)
+kill -s STOP "$map"
+kill "$PIPELINE"
+wait_for 'the reader ends' 30 not kill -s 0 "$reader"
+kill -s CONT "$map"
+wait_exit 'the others, too, in order' 60 "$PIPELINE" 0
 done_testing

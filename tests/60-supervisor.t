@@ -482,12 +482,33 @@ fresh
 programs=$T/none:/usr/bin:/bin
 runs_to 100 'a program is missing: a permanent error'
 ok 'a program is missing: it is named' logged 'not found or not executable.*stage=write exit=127'
+is "$(grep -v '^20[^ ]* [a-z]* pgcdc msg=' "$d/log")" '' \
+    'a program is missing: no other lines than those of a log'
 rm "$T/none/pgcdc-map"
 fresh
 runs_to 100 'the mapper is missing: a permanent error'
 programs=$T/bin:$PATH
 fresh 'PGCDC_MAP_COMMAND=exit 126'
 runs_to 100 'exit 126: a permanent error'
+
+# Which one broke?  Not the first that ended, when that one ended as for another's sake.
+fresh
+echo 'rm pgcdc-read.do; exit 111' >"$d/pgcdc-read.do"
+echo 'rm esbulk-write.do; while read -r line; do :; done; exit 3' >"$d/esbulk-write.do"
+start
+wait_for 'the stage that broke: started again' 10 up 2
+ok 'the stage that broke is named, not the first that ended' \
+    logged 'stage=write exit=3 exits="read=111'
+stop 'the stage that broke'
+
+# Nor one that was ended by force.
+fresh 'PGCDC_DRAIN=0' 'PGCDC_KILL_DELAY=0.1'
+echo 'rm esbulk-write.do; exit 111' >"$d/esbulk-write.do"
+echo 'rm pgcdc-map.do; trap "" TERM; while :; do sleep 0.05; done' >"$d/pgcdc-map.do"
+start
+wait_for 'a stage ended by force: started again' 10 up 2
+ok 'a stage ended by force is not named' logged 'stage=write exit=111 exits="write=111.*map=137'
+stop 'a stage ended by force'
 
 # The delays: two failures, a stored row, then a third.
 fresh 'PGCDC_RESTART_MIN=0.1' 'PGCDC_RESTART_MAX=0.4'

@@ -25,6 +25,7 @@ class Stored:
 
     def __init__(self, log, units):
         self.log = open(log, encoding="utf-8")
+        self.rest = ""
         self.seen = collections.Counter()
         self.units = {}
         with open(units, encoding="utf-8") as lines:
@@ -35,7 +36,9 @@ class Stored:
 
     def missing(self, seq):
         """None, or what is not yet stored of the units up to seq."""
-        for line in self.log:
+        # The stand-in may be writing the last line just now.
+        *lines, self.rest = (self.rest + self.log.read()).split("\n")
+        for line in lines:
             _, _, _, key, version, status = line.split()
             if status in ("200", "201", "404", "409"):
                 version = int(version)

@@ -44,7 +44,7 @@ PGCDC_TEST_T=$T
 export PYTHON PGCDC_TEST_T
 
 _count=0 _failed=0 _finished=''
-_dbs='' _jobs='' _own_pg='' _own_es='' _uses_pg='' _uses_es=''
+_dbs='' _own_pg='' _own_es='' _uses_es=''
 
 # Results ---------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ wait_for() {
 
 # _runs PID: zombies don't.
 _runs() {
-	grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+	grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
 }
 
 _ended() {
@@ -238,34 +238,22 @@ bg() {
 	shift
 	setsid "$@" >>"$T/$_name.log" 2>&1 </dev/null &
 	BG_PID=$!
-	_jobs="$_jobs $BG_PID"
 }
 
-_group_ended() {
-	! kill -s 0 -- "-$1" 2>/dev/null
+# _stop SIGNAL: sends it to what still runs of this test, but for this shell; 0 when
+# nothing does.  They are known by the environment that they have from it, wherever
+# they went; one that is left would keep prove waiting for the end of its output.
+_stop() {
+	_pids=$("$_tests/processes-with" "PGCDC_TEST_T=$T" "$$") || return 0
+	# shellcheck disable=SC2086
+	kill -s "$1" $_pids 2>/dev/null
+	return 1
 }
 
-_stop_jobs() {
-	for _job in $_jobs; do
-		kill -s TERM -- "-$_job" 2>/dev/null
-		kill -s CONT -- "-$_job" 2>/dev/null
-	done
-	for _job in $_jobs; do
-		_until 2 _group_ended "$_job" && continue
-		kill -s KILL -- "-$_job" 2>/dev/null
-		_until 2 _group_ended "$_job"
-	done
-}
-
-# The processes of this test, but not this one: by the environment that they have from
-# it.  One that is left would keep prove waiting for the end of its output.
-_left() {
-	"$_tests/processes-with" "PGCDC_TEST_T=$T" "$$"
-}
-
-_stop_left() {
-	# shellcheck disable=SC2046
-	kill -s KILL $(_left) 2>/dev/null
+_stop_processes() {
+	_stop TERM && return
+	_stop CONT
+	_until 2 _stop 0 || _until 5 _stop KILL
 }
 
 # vmhwm PID: the most memory that the process ever had, in kB.
@@ -277,7 +265,6 @@ vmhwm() {
 
 # need_pg: the connection of psql and libpq is to the run's shared server.
 need_pg() {
-	_uses_pg=yes
 	if [ -z "${PGCDC_TEST_RUN:-}" ]; then
 		own_pg
 	else
@@ -289,7 +276,7 @@ need_pg() {
 # at will: "$TOP/tests/pg-server" restart "$PG_DIR" immediate.
 own_pg() {
 	PG_DIR=$T/pg
-	_uses_pg=yes _own_pg=yes
+	_own_pg=yes
 	_start pg-server "$PG_DIR" "$@"
 }
 
@@ -419,18 +406,11 @@ _await() {
 _cleanup() {
 	_exit=$?
 	trap '' HUP INT TERM PIPE
-	_stop_jobs
-	if [ -n "$_own_pg" ]; then
-		"$_tests/pg-server" stop "$PG_DIR" immediate
-	elif [ -n "$_uses_pg" ]; then
-		_drop_databases
-	fi
-	if [ -n "$_own_es" ]; then
-		"$_tests/search-node" stop "$ES_DIR"
-	elif [ -n "$_uses_es" ]; then
-		es DELETE "$ID*" >/dev/null 2>&1
-	fi
-	_stop_left
+	[ -z "$_own_pg" ] || "$_tests/pg-server" stop "$PG_DIR" immediate
+	[ -z "$_own_es" ] || "$_tests/search-node" stop "$ES_DIR"
+	_stop_processes
+	[ -z "$_dbs" ] || [ -n "$_own_pg" ] || _drop_databases
+	[ -z "$_uses_es" ] || [ -n "$_own_es" ] || es DELETE "$ID*" >/dev/null 2>&1
 	[ "$_finished" = yes ] || [ "$_exit" -ne 0 ] || _exit=1
 	[ "$_failed" -eq 0 ] || [ "$_exit" -ne 0 ] || _exit=1
 	if [ "$_exit" -ne 0 ] && [ -n "${KEEP:-}" ]; then
@@ -443,5 +423,5 @@ _cleanup() {
 trap _cleanup EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'diag "ended by SIGTERM: its time is up"; _dump_logs; exit 143' TERM
 trap 'exit 141' PIPE

@@ -219,7 +219,7 @@ load_start() {
 	LOADS=''
 	load_until 0
 	_session=${3:-0}
-	while [ $_session -lt $((${3:-0} + $1)) ]; do
+	while [ "$_session" -lt $((${3:-0} + $1)) ]; do
 		_session=$((_session + 1))
 		bg "load" psql -XAtq -v ON_ERROR_STOP=1 -c "CALL load_session($_session, $2)"
 		LOADS="$LOADS $BG_PID"

@@ -56,10 +56,11 @@ read_answer(const char *text, size_t len, int count, size_t piece, struct buf *p
 static const char full[] =
     "{\"took\":3,\"errors\":true,\"items\":["
     "{\"index\":{\"_index\":\"i\",\"_id\":\"items\",\"_version\":25000000000000000,"
-    "\"status\":201,\"_shards\":{\"status\":999,\"error\":\"no\"}}},"
+    "\"status\":201,\"stat\":999,\"_shards\":{\"status\":999,\"error\":\"no\",\"type\":\"no\","
+    "\"reason\":\"no\"}}},"
     "{\"delete\":{\"status\":404,\"result\":\"not_found\"}},"
     "{\"index\":{\"error\":{\"type\":\"mapper_parsing_exception\",\"reason\":\"failed "
-    "to \\\"parse\\\" \\u00e9\",\"caused_by\":{\"type\":\"illegal\",\"reason\":\"For input "
+    "to \\\"parse\\\" \\u00e9\",\"more\":{\"reason\":\"no\"},\"caused_by\":{\"type\":\"illegal\",\"reason\":\"For input "
     "string\",\"caused_by\":{\"reason\":\"deeper\",\"type\":\"t\"}},\"index\":\"i\"},"
     "\"status\":400}},"
     "{\"create\":{\"error\":\"a proxy's word\",\"status\":503}},"
@@ -103,6 +104,8 @@ test_full(struct buf *problem)
 static void
 test_count(struct buf *problem)
 {
+	static const char half[] =
+	    "{\"items\":[{\"index\":{\"status\":201}},{\"index\":{\"_id\":\"1\"}}]}";
 	static const char two[] =
 	    "{\"errors\":false,\"items\":[{\"index\":{\"status\":201}},{\"index\":{\"status\":200}}]}";
 
@@ -112,6 +115,11 @@ test_count(struct buf *problem)
 	ok(read_answer(two, sizeof(two) - 1, 1, 1000, problem) == -1 && n_told == 1,
 	    "two items for one");
 	is(problem->data, "it answers more actions than were sent", "are too many");
+	ok(read_answer(half, sizeof(half) - 1, 2, 1000, problem) == -1 && n_told == 1,
+	    "an item's status is not the next one's");
+	is(problem->data, "it has an item without a status", "which has none");
+	ok(read_answer("{}", 2, 1, 1000, problem) == -1, "an object without items");
+	is(problem->data, "it has no items", "has none");
 }
 
 static void
@@ -121,7 +129,6 @@ test_none(struct buf *problem)
 		const char *text, *what;
 	} cases[] = {
 		{ "", "nothing" },
-		{ "{}", "an object without items" },
 		{ "{\"errors\":false}", "errors alone" },
 		{ "{\"items\":{}}", "items that are no array" },
 		{ "{\"items\":[]}", "no items at all" },

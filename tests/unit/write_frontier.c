@@ -27,7 +27,7 @@ unit(struct frontier *f, uint64_t seq, int actions)
 static void
 test_order(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u1 = unit(&f, 1, 2), u2 = unit(&f, 2, 1), u3 = unit(&f, 3, 1);
 
 	ok(at(&f, 0), "nothing is stored at first");
@@ -43,7 +43,7 @@ test_order(void)
 static void
 test_open_unit(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u;
 
 	frontier_begin(&f);
@@ -60,7 +60,7 @@ test_open_unit(void)
 static void
 test_empty(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u;
 
 	unit(&f, 1, 0);
@@ -77,7 +77,7 @@ test_empty(void)
 static void
 test_again(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t first, second;
 
 	frontier_begin(&f);
@@ -94,7 +94,7 @@ test_again(void)
 static void
 test_dropped(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u1 = unit(&f, 1, 1), cut, u2;
 
 	frontier_begin(&f);
@@ -116,7 +116,7 @@ test_dropped(void)
 static void
 test_pending(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u, cut;
 
 	ok(!frontier_pending(&f), "nothing is pending at first");
@@ -135,7 +135,7 @@ test_pending(void)
 static void
 test_restart(void)
 {
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t u;
 
 	unit(&f, 7, 0);
@@ -155,7 +155,7 @@ test_many(void)
 {
 	enum { N = 5000, STEP = 1237 }; /* without a common divisor */
 	static bool done[N];
-	struct frontier f = { 0 };
+	static struct frontier f;
 	uint64_t first = 0, want = 0;
 	bool good = true;
 

@@ -35,8 +35,8 @@ add(struct queue *q, struct chunk **lane, char name, uint32_t text)
 static void
 test_lists(void)
 {
-	struct queue q = { .limit = LIMIT };
-	struct chunk *lane = NULL;
+	static struct queue q = { .limit = LIMIT };
+	static struct chunk *lane;
 	struct items l, front, none;
 	struct item *i;
 
@@ -69,15 +69,15 @@ test_lists(void)
 static void
 test_limit(void)
 {
-	struct queue q = { .limit = LIMIT };
-	struct chunk *lane = NULL;
-	struct items l;
+	static struct queue q = { .limit = LIMIT };
+	static struct chunk *lane;
+	static struct items l;
 	struct item *i;
 	size_t n = 0, text = 0, most;
 	bool good = true;
 
 	items_init(&l);
-	while (!queue_full(&q)) {
+	while (!queue_full(&q) && n < 100000) {
 		items_append(&l, add(&q, &lane, (char)('a' + n % 26), (uint32_t)(n % 3000)));
 		text += n % 3000;
 		n++;
@@ -105,7 +105,7 @@ test_limit(void)
 static void
 test_lanes(void)
 {
-	struct queue q = { .limit = LIMIT };
+	static struct queue q = { .limit = LIMIT };
 	struct chunk *lane[15] = { NULL };
 	struct item *i[15];
 
@@ -122,8 +122,8 @@ test_lanes(void)
 static void
 test_large(void)
 {
-	struct queue q = { .limit = LIMIT };
-	struct chunk *lane = NULL;
+	static struct queue q = { .limit = LIMIT };
+	static struct chunk *lane;
 	struct item *small, *large, *edge[200];
 	size_t before;
 

@@ -35,13 +35,15 @@ test_places(void)
 static void
 test_wrap(void)
 {
-	version_begin(&places);
-	version_place(&places, DOC_A);
-	places.unit = UINT32_MAX;
-	version_begin(&places);
-	ok(version_place(&places, DOC_A) == 0 && version_place(&places, DOC_B) == 0,
-	    "the unit's number may wrap");
-	ok(version_place(&places, DOC_A) == 1, "and counting goes on");
+	static struct version_places p;
+
+	version_begin(&p);
+	version_place(&p, DOC_A);
+	p.unit = UINT32_MAX;
+	version_begin(&p);
+	ok(version_place(&p, DOC_A) == 0 && version_place(&p, DOC_B) == 0,
+	    "the unit's number may wrap: the first unit's counters are not taken for its own");
+	ok(version_place(&p, DOC_A) == 1, "and counting goes on");
 }
 
 static void
