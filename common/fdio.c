@@ -39,6 +39,16 @@ remember(int fd)
 	changed[fd] = true;
 }
 
+int
+fd_open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 bool
 fd_prepare(int fd)
 {

@@ -30,6 +30,13 @@ struct fdout {
 };
 
 /*
+ * A standard descriptor that is closed would be given to the next file that is opened: put
+ * one in its place with which reading or writing fails (EBADF).  To be called first of all.
+ * -1: not even that could be done.
+ */
+int fd_open_standard(void) __attribute__((warn_unused_result));
+
+/*
  * Make a pipe or socket non-blocking and, best effort, a pipe roomy (1 MiB: fewer
  * context switches).  Other kinds are left alone: a terminal's flags are shared with
  * the shell, a file never blocks for long.  Returns whether fd is non-blocking.

@@ -419,6 +419,16 @@ done_feeding
 wait_exit 'before all is stored, though E was read: 111' 10 "$W" 111
 
 fresh
+start late -a "$T/late.sock"
+printf '%s\n' "$(hello)" "$(unit 1 a)" | feed
+wait_for 'actions are stored while nobody listens yet' 10 counts docs -ge 1
+# Without our end of the pipe.
+listen late 3>&-
+wait_for 'a reader that listens late is found' 10 acked late 1
+e | feed
+done_feeding
+wait_exit 'the end' 10 "$W" 0
+
 listen run
 printf '%s\n' '["H",{"v":1}]' "$(unit 1 a)" "$(e)" | frames
 writes 100 'a run without a name cannot be acked' -a "$T/run.sock"

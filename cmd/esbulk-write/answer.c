@@ -6,6 +6,10 @@
 #include "answer.h"
 #include "buf.h"
 
+/* No answer is longer than this, with room for an error's reason in every item. */
+#define ANSWER_BASE ((size_t)1 << 20)
+#define ANSWER_ITEM ((size_t)16 * 1024)
+
 /*
  * Depths inside {"items":[{"index":{"status":201,"error":{"type":…,"reason":…,
  * "caused_by":{…}}}}]}
@@ -21,6 +25,8 @@ struct answer {
 	enum key key;
 	bool items_seen;
 	struct item *next; /* the one that the next element answers */
+	unsigned results;  /* in this element */
+	size_t size, limit; /* of the answer, bytes */
 	struct answer_error error;
 	answer_item_fn *fn;
 	void *arg;
@@ -65,6 +71,7 @@ open_value(struct answer *a, bool array)
 	if (a->depth == ITEMS && a->in[ITEMS])
 		a->items_seen = true;
 	if (a->depth == ELEMENT && a->in[ELEMENT]) {
+		a->results = 0;
 		a->error.status = 0;
 		a->error.type[0] = a->error.reason[0] = '\0';
 	}
@@ -114,6 +121,15 @@ on_key(void *ctx, const unsigned char *s, size_t n)
 	struct answer *a = ctx;
 
 	a->key = KEY_OTHER;
+	if (a->depth == ELEMENT && a->in[ELEMENT] && a->next != NULL) {
+		const char *op = frame_op_names[a->next->op];
+
+		/* {"index":{...}}: one result, and of what was sent. */
+		if (a->results++ > 0 || strlen(op) != n || memcmp(op, s, n) != 0) {
+			a->problem = "it answers another action than was sent";
+			return 0;
+		}
+	}
 	for (int i = KEY_ITEMS; i <= KEY_CAUSED_BY; i++)
 		if (strlen(names[i]) == n && memcmp(names[i], s, n) == 0)
 			a->key = (enum key)i;
@@ -170,6 +186,7 @@ answer_new(const struct items *items, answer_item_fn *fn, void *arg)
 	if (a->yajl == NULL)
 		oom();
 	a->next = items->first;
+	a->limit = ANSWER_BASE + items->count * ANSWER_ITEM;
 	a->fn = fn;
 	a->arg = arg;
 	return a;
@@ -180,6 +197,11 @@ answer_feed(struct answer *a, const char *p, size_t n)
 {
 	if (a->problem != NULL)
 		return -1;
+	a->size += n;
+	if (a->size > a->limit) {
+		a->problem = "it is far too long";
+		return -1;
+	}
 	if (yajl_parse(a->yajl, (const unsigned char *)p, n) == yajl_status_ok)
 		return 0;
 	if (a->problem == NULL)

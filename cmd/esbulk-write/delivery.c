@@ -10,6 +10,7 @@
 #define REFUSAL_MAX      2048 /* bytes of a refusal that are kept for the log */
 #define DENIED_US        INT64_C(180000000)
 #define UNREADABLE_MAX   8
+#define UNREADABLE_US    INT64_C(60000000)
 #define SAY_US           INT64_C(1000000)
 /*
  * So many actions a second are dense: then a batch waits for a moment, since a request costs
@@ -251,7 +252,7 @@ settle(struct lane *lane, int64_t now)
 	struct delivery *d = lane->delivery;
 	struct items again;
 	struct item *item;
-	size_t stored = 0;
+	unsigned tries = 0;
 	int code = -1;
 
 	if (lane->fatal_item != NULL)
@@ -260,8 +261,11 @@ settle(struct lane *lane, int64_t now)
 	while ((item = items_take(&lane->sending)) != NULL) {
 		if (item->verdict == VERDICT_STORED) {
 			store(d, item);
-			stored++;
 		} else {
+			if (item->tries < UINT8_MAX)
+				item->tries++;
+			if (item->tries > tries)
+				tries = item->tries;
 			items_append(&again, item);
 		}
 	}
@@ -269,8 +273,8 @@ settle(struct lane *lane, int64_t now)
 		const struct answer_error *e = &lane->retry;
 		struct buf words = { 0 };
 
-		if (stored > 0)
-			lane->failures = 0;
+		/* What else goes through does not make the cluster ready for these. */
+		lane->failures = tries - 1;
 		back_off(lane, now);
 		buf_printf(&words, "%s: %s", e->type, e->reason);
 		say_retry(lane, "the cluster did not take some actions: trying again", e->status,
@@ -305,7 +309,11 @@ answered(struct lane *lane, int64_t now)
 		return settle(lane, now);
 	}
 	problem = answer_problem(lane->answer);
-	if (++lane->unreadable >= UNREADABLE_MAX) {
+	if (lane->unreadable++ == 0)
+		lane->unreadable_since = now;
+	/* In front of a cluster that worked it may be a proxy that is restarted. */
+	if (lane->unreadable >= UNREADABLE_MAX &&
+	    (!d->ever_worked || now - lane->unreadable_since >= UNREADABLE_US)) {
 		log_error("what answers is no Elasticsearch or OpenSearch",
 		    kv_str("node", lane->node->url), kv_str("reason", problem));
 		return EXIT_PERMANENT;
@@ -515,7 +523,7 @@ delivery_add(struct delivery *d, struct lane *lane, struct item *item)
 {
 	if (lane->waiting.count == 0)
 		lane->first_at = now_us();
-	item->errors = 0;
+	item->errors = item->tries = 0;
 	items_append(&lane->waiting, item);
 	d->waiting++;
 	d->arrived++;

@@ -40,6 +40,7 @@ struct lane {
 	size_t max_docs, max_bytes; /* of a request, as the cluster takes them */
 	unsigned failures;          /* in a row */
 	unsigned unreadable;        /* answers in a row */
+	int64_t unreadable_since;
 	int64_t backoff_until;
 	/* The last answer's first error of each kind, for the log. */
 	const struct item *fatal_item;

@@ -1,3 +1,5 @@
+#include "exitcode.h"
+#include "fdio.h"
 #include "options.h"
 #include "writer.h"
 
@@ -6,6 +8,8 @@ main(int argc, char **argv)
 {
 	static struct options o;
 
+	if (fd_open_standard() != 0)
+		return EXIT_TEMPORARY;
 	options_parse(argc, argv, &o);
 	return writer_run(&o);
 }

@@ -99,10 +99,11 @@ add_url(struct options *o, const char *url)
 		host = url + 8;
 	else
 		usage_error("a URL starts with http:// or https://", url);
-	if (memchr(host, '@', strcspn(host, "/?#")) != NULL)
+	/* Not shown: it may be secret. */
+	if (strchr(host, '@') != NULL)
 		usage_error("no password on the command line: use --user and --password-file",
 		    "-u");
-	if (strpbrk(url, "?# \t\r\n") != NULL || *host == '\0')
+	if (strpbrk(url, "?# \t\r\n") != NULL || *host == '\0' || *host == '/')
 		usage_error("not the URL of a node", url);
 	while (n > 0 && url[n - 1] == '/')
 		n--;
@@ -116,15 +117,22 @@ read_secret(const char *path)
 {
 	char text[4096];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	ssize_t n = fd < 0 ? -1 : 0;
+	size_t len = 0;
 
+	/* A pipe may give it in parts. */
+	while (fd >= 0 && len < sizeof(text) - 1 &&
+	    (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
 	if (n < 0) {
 		log_error("cannot read the password file", kv_str("file", path),
 		    kv_str("error", strerror(errno)));
 		exit(EXIT_PERMANENT);
 	}
 	close(fd);
-	text[n] = '\0';
+	text[len] = '\0';
+	if (strcspn(text, "\r\n") == sizeof(text) - 1)
+		usage_error("the password file's first line is too long", path);
 	text[strcspn(text, "\r\n")] = '\0';
 	if (text[0] == '\0')
 		usage_error("the password file is empty", path);

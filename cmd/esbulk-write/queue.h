@@ -28,6 +28,7 @@ struct item {
 	uint8_t op;         /* enum frame_op */
 	uint8_t verdict;    /* enum verdict, of the last answer */
 	uint8_t errors;     /* answers of 500, saturating */
+	uint8_t tries;      /* answers to try again in a row, saturating */
 	bool versioned;
 	char text[];
 };

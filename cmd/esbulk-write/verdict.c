@@ -18,8 +18,8 @@ static const struct {
 	const char *type; /* NULL: any, also none */
 	enum verdict verdict;
 } rows[] = {
-	{ 200, ANY_OP, NULL, VERDICT_STORED },
-	{ 201, ANY_OP, NULL, VERDICT_STORED },
+	{ 200, ANY_OP, "", VERDICT_STORED },
+	{ 201, ANY_OP, "", VERDICT_STORED },
 	/* Already gone; with an error it is the index that is missing. */
 	{ 404, OPS(OP_DELETE), "", VERDICT_STORED },
 	/* A replay meets rows that were deleted since. */

@@ -28,6 +28,7 @@ struct writer {
 	struct version_places places;
 	struct action_line line;
 	struct frame_begin begin; /* of the open unit */
+	struct frame_commit last; /* of this run */
 	uint64_t actions;
 	bool hello;        /* an H was read */
 	bool ended;        /* an E was read, and nothing behind it */
@@ -63,6 +64,7 @@ take_hello(struct writer *w, const struct frame *f)
 	w->hello = true;
 	w->ended = false;
 	w->begin.lsn = 0;
+	w->last = (struct frame_commit) { 0 };
 	return ackclient_hello(&w->ack, h.run.ptr, h.run.len, now_us()) == 0 ? -1
 	                                                                     : EXIT_PERMANENT;
 }
@@ -103,6 +105,10 @@ take_commit(struct writer *w, const struct frame *f)
 		return bad_frame(w, f, why);
 	if (!w->delivery.frontier.in_unit)
 		return bad_frame(w, f, "C without B");
+	/* The reader would not believe an ack that goes back. */
+	if (w->ack.path != NULL && (c.seq <= w->last.seq || c.lsn < w->last.lsn))
+		return bad_frame(w, f, "C has a seq or lsn that goes back");
+	w->last = c;
 	frontier_commit(&w->delivery.frontier, c.seq, c.lsn);
 	return -1;
 }
@@ -269,7 +275,7 @@ read_input(struct writer *w)
 		if (errno == EAGAIN || errno == EINTR)
 			return -1;
 		log_error("cannot read standard input", kv_str("error", strerror(errno)));
-		return EXIT_TEMPORARY;
+		return errno == EBADF || errno == EISDIR ? EXIT_PERMANENT : EXIT_TEMPORARY;
 	}
 	w->more_input = true;
 	return -1;

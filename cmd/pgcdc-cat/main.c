@@ -280,20 +280,6 @@ parse_options(struct cat *c, int argc, char **argv)
 }
 
 /*
- * A standard descriptor that is closed would be given to the next file that is opened:
- * put one in its place that fails in the right way.
- */
-static int
-open_standard(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-			return -1;
-	return 0;
-}
-
-/*
  * Write what is left, and learn what only closing tells: of a copy, for exit still has to
  * do with the descriptor (fd_prepare).
  */
@@ -320,7 +306,7 @@ main(int argc, char **argv)
 	log_init("pgcdc-cat", 0);
 	if ((code = parse_options(&c, argc, argv)) != EXIT_DONE)
 		return code;
-	if (open_standard() != 0)
+	if (fd_open_standard() != 0)
 		return EXIT_TEMPORARY;
 	c.wake = sig_init();
 	c.out.o.nonblocking = fd_prepare(STDOUT_FILENO);

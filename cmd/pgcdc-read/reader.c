@@ -371,7 +371,7 @@ flush_out(struct reader *r)
 		return -1;
 	}
 	log_error("cannot write to standard output or the file", kv_str("error", strerror(errno)));
-	return EXIT_TEMPORARY;
+	return errno == EBADF ? EXIT_PERMANENT : EXIT_TEMPORARY;
 }
 
 /* Take what has arrived, as far as the output allows.  An exit status, or -1. */
@@ -429,13 +429,12 @@ take_acks(struct reader *r)
 static int
 poll_timeout(const struct reader *r, int64_t now)
 {
-	int64_t due = status_due(r);
+	int64_t due = status_due(r), sync_due = r->ended != NULL ? now : r->last_sync + SECOND_US;
 
 	if (may_read(r) && !r->input_empty)
 		return 0;
-	if (r->sink == SINK_FILE && !units_none_open(&r->units) &&
-	    r->last_sync + SECOND_US < due)
-		due = r->last_sync + SECOND_US;
+	if (r->sink == SINK_FILE && !units_none_open(&r->units) && sync_due < due)
+		due = sync_due;
 	if (r->sink == SINK_ACK && r->ack.fd < 0 && now + SECOND_US < due)
 		due = now + SECOND_US;
 	if (r->ended != NULL && r->drain_until < due)

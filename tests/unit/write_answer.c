@@ -87,8 +87,11 @@ full_is_right(void)
 static void
 test_full(struct buf *problem)
 {
+	static const enum frame_op sent[] = { OP_INDEX, OP_DELETE, OP_INDEX, OP_CREATE, OP_UPDATE };
 	bool good = true;
 
+	for (int k = 0; k < 5; k++)
+		item[k]->op = (uint8_t)sent[k];
 	ok(read_answer(full, sizeof(full) - 1, 5, sizeof(full), problem) == 0 && full_is_right(),
 	    "each item gets its own status and error");
 	for (size_t piece = 1; piece < 40; piece++)
@@ -99,6 +102,8 @@ test_full(struct buf *problem)
 	for (size_t len = 0; len < sizeof(full) - 1; len++)
 		good &= read_answer(full, len, 5, 64, problem) == -1 && problem->len > 0;
 	ok(good, "cut anywhere, it is no answer");
+	for (int k = 0; k < 5; k++)
+		item[k]->op = OP_INDEX;
 }
 
 static void
@@ -140,6 +145,9 @@ test_none(struct buf *problem)
 		{ "{\"items\":[{\"index\":{\"status\":7}}]}", "a status that is none" },
 		{ "{\"items\":[{\"index\":201}]}", "an item that is no object" },
 		{ "{\"items\":[{}]}", "an item without a result" },
+		{ "{\"items\":[{\"create\":{\"status\":201}}]}", "an item of another action" },
+		{ "{\"items\":[{\"index\":{\"status\":201},\"index\":{\"status\":200}}]}",
+		    "an item with two results" },
 		{ "{\"items\":[null]}", "an item that is null" },
 		{ "{\"x\":{\"items\":[{\"index\":{\"status\":201}}]}}", "items further in" },
 		{ "<html>It works!</html>", "a page" },
