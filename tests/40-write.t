@@ -534,9 +534,11 @@ for size in 60 30000; do
 			printf "[\"X\",\"index\",1,\"i\",\"%d\",null,null,\"{\\\"n\\\":\\\"%s\\\"}\"]\n", i, text
 			printf "[\"C\",\"0/%X\",%d]\n", i * 64 + 48, i
 		}
-	}' | pack >"$T/endless"
+	}' | pack >"$T/much"
 	mkfifo "$T/pipe$size"
-	bg producer sh -c 'while cat "$1"; do :; done >"$2"' sh "$T/endless" "$T/pipe$size"
+	# More than it may take, and not so much that a machine suffers when it does.
+	bg producer sh -c 'cat "$1" "$1" "$1" "$1" "$1" "$1" "$1" "$1" "$1" "$1" >"$2"; sleep 60' \
+	    sh "$T/much" "$T/pipe$size"
 	bg full sh -c 'exec esbulk-write -u "$1" <"$2"' sh "$STANDIN_URL" "$T/pipe$size"
 	W=$BG_PID was=0
 	# It has read what it can when it has read some and does not read more.
@@ -551,7 +553,7 @@ for size in 60 30000; do
 	hwm=$(vmhwm "$W")
 	ok "in bounded memory ($hwm kB)" test "$hwm" -lt 36864
 	kill -KILL "$W"
-	rm "$T/endless"
+	rm "$T/much"
 done
 
 standin_start --store versions --log "$T/log2"

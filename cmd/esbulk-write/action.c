@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "action.h"
@@ -99,6 +100,23 @@ put_escaped(struct buf *b, struct frame_str s)
 		buf_adds(b, esc);
 	}
 	buf_add(b, s.ptr + from, s.len - from);
+}
+
+void
+action_unescape(struct buf *b, const char *s, size_t n)
+{
+	b->len = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] != '\\' || i + 1 == n) {
+			buf_addc(b, s[i]);
+		} else if (s[i + 1] == 'u' && i + 5 < n) {
+			/* Control characters only: below U+0020. */
+			buf_addc(b, (char)strtol((char[]) { s[i + 4], s[i + 5], '\0' }, NULL, 16));
+			i += 5;
+		} else {
+			buf_addc(b, s[++i]);
+		}
+	}
 }
 
 static void

@@ -30,6 +30,9 @@ const char *action_check(const struct frame_action *, struct action_line *);
 void action_build(struct action_line *, const struct frame_action *, bool versioned,
     uint64_t version);
 
+/* What put an index or id into the line, undone: for messages. */
+void action_unescape(struct buf *, const char *, size_t);
+
 /* Hash of index and id, the same in every run. */
 uint64_t action_document(struct frame_str index, struct frame_str id);
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "action.h"
 #include "delivery.h"
 #include "exitcode.h"
 #include "fdio.h"
@@ -217,17 +218,26 @@ node_trouble(struct lane *lane, int64_t now)
 		lane->max_bytes /= 2;
 }
 
+/* Name an item's document in an error; the buffers live as long as the program. */
+static struct kv
+item_name(const char *key, const struct item *i, size_t at, size_t len, struct buf *b)
+{
+	action_unescape(b, i->text + at, len);
+	return kv_strn(key, buf_cstr(b), b->len);
+}
+
 static int
 rejected(struct lane *lane)
 {
+	static struct buf index, id;
 	const struct item *i = lane->fatal_item;
 	const struct answer_error *e = &lane->fatal;
 
 	log_error("the cluster rejected an action",
 	    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
 	    kv_str("op", frame_op_names[i->op]),
-	    kv_strn("index", i->text + i->index_at, i->index_len),
-	    kv_strn("id", i->text + i->id_at, i->id_len), kv_lsn("lsn", i->lsn),
+	    item_name("index", i, i->index_at, i->index_len, &index),
+	    item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
 	    kv_int("status", e->status), kv_str("type", e->type), kv_str("reason", e->reason),
 	    kv_str("remedy", "mend the mapping, the index or the row, then start again: "
 	                     "nothing behind it was confirmed"));
@@ -350,14 +360,15 @@ denied(struct lane *lane, long status, int64_t now)
 static int
 too_large(struct lane *lane, int64_t now)
 {
+	static struct buf index, id;
 	const struct item *i = lane->sending.first;
 	size_t actions;
 
 	if (lane->sending.count == 1) {
 		log_error("the cluster takes no request as large as this document",
 		    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
-		    kv_strn("index", i->text + i->index_at, i->index_len),
-		    kv_strn("id", i->text + i->id_at, i->id_len), kv_lsn("lsn", i->lsn),
+		    item_name("index", i, i->index_at, i->index_len, &index),
+		    item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
 		    kv_uint("bytes", i->len),
 		    kv_str("remedy", "raise http.max_content_length, or the proxy's limit"));
 		return EXIT_PERMANENT;

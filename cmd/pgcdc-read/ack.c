@@ -28,7 +28,7 @@ failed(const char *what, const char *path)
 
 /* Remove a socket that a killed reader left.  -1: somebody listens, or it is none. */
 static int
-remove_stale(const struct sockaddr_un *sun)
+remove_stale(const struct sockaddr_un *sun, bool *permanent)
 {
 	struct stat st;
 	int fd, r;
@@ -38,6 +38,7 @@ remove_stale(const struct sockaddr_un *sun)
 	if (!S_ISSOCK(st.st_mode)) {
 		log_error("the ack socket's path is taken by something else",
 		    kv_str("path", sun->sun_path));
+		*permanent = true;
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -70,7 +71,7 @@ ack_listen(struct ack *a, const char *path, const char *run, bool *permanent)
 		errno = ENAMETOOLONG;
 		return failed("the ack socket's path is too long", path);
 	}
-	if (remove_stale(&sun) != 0)
+	if (remove_stale(&sun, permanent) != 0)
 		return -1;
 	a->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->listen_fd < 0)
@@ -79,8 +80,9 @@ ack_listen(struct ack *a, const char *path, const char *run, bool *permanent)
 	r = bind(a->listen_fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
 	if (r != 0 || listen(a->listen_fd, 4) != 0) {
+		*permanent = errno == EACCES || errno == ENOENT || errno == ENOTDIR ||
+		    errno == EROFS;
 		failed("cannot listen on the ack socket", path);
-		*permanent = errno == EACCES || errno == ENOENT || errno == ENOTDIR;
 		close(a->listen_fd);
 		a->listen_fd = -1;
 		return -1;

@@ -53,27 +53,42 @@ log_server_words(enum log_level level, const char *what, const char *words, cons
 	log_at(level, what, kv_strn("server", words, n), kv_str("remedy", remedy));
 }
 
+static bool
+has_any(const char *words, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strstr(words, list[i]) != NULL)
+			return true;
+	return false;
+}
+
 /*
- * libpq 15 gives no SQLSTATE for a failed connection, so it is told by PQping, which sees
- * a server that is starting, stopping or away, and for the rest by the text.
+ * libpq 15 gives no SQLSTATE for a failed connection, so it is told by the text.  A restart
+ * cannot help where the server says FATAL for another reason than its state or its load, or
+ * where libpq finds fault with what it was given; what the network does may pass.  PQping
+ * knows a server that starts or stops in every language, but asks only now.
  */
 static enum pg_status
 connect_failed(PGconn *conn, const char *conninfo)
 {
+	static const char *const permanent[] = { "FATAL:", "invalid", "missing \"=\"",
+		"unterminated", "unrecognized", "could not match", "definition of service",
+		"service file", "no password supplied", "does not support SSL",
+		"certificate", "requires" };
 	/* conninfo may be a database's name alone; a host that is silent shall not hold us. */
 	const char *const keys[] = { "dbname", "connect_timeout", NULL };
 	const char *const values[] = { conninfo, "5", NULL };
 	static const char *const temporary[] = { "too many connections", "too many clients",
 		"remaining connection slots", "max_wal_senders", "starting up", "shutting down",
-		"recovery mode", "timeout expired" };
+		"recovery mode", "timeout expired", "accepting connections",
+		"recovery state", "terminating connection", "read-only", "hot standby" };
 	const char *words = PQerrorMessage(conn), *remedy = NULL;
-	enum pg_status status = PG_PERMANENT;
+	enum pg_status status = PG_TEMPORARY;
 	PGPing ping;
 
-	for (size_t i = 0; i < sizeof(temporary) / sizeof(temporary[0]); i++)
-		if (strstr(words, temporary[i]) != NULL)
-			status = PG_TEMPORARY;
-	if (status == PG_PERMANENT) {
+	if (has_any(words, permanent, sizeof(permanent) / sizeof(permanent[0])) &&
+	    !has_any(words, temporary, sizeof(temporary) / sizeof(temporary[0]))) {
+		status = PG_PERMANENT;
 		ping = PQpingParams(keys, values, 1);
 		if (ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE)
 			status = PG_TEMPORARY;

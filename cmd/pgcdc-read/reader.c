@@ -338,9 +338,16 @@ stream_failed(struct reader *r)
 	} else {
 		const char *words = res ? PQresultErrorMessage(res) : "";
 		bool removed = strstr(words, "has already been removed") != NULL;
+		const char *remedy = NULL;
 
-		status = pg_failed(r->conn, res, "the replication connection failed",
-		    removed ? "make the slot anew and load the tables anew" : NULL);
+		if (removed)
+			remedy = "make the slot anew and load the tables anew";
+		/* Catalogs are read as they were when the change was written. */
+		if (pg_sqlstate_is(res, "42704"))
+			remedy = "it did not exist when a change was written, even if it does "
+			         "now: make the slot anew, behind the publication, and load the "
+			         "tables anew";
+		status = pg_failed(r->conn, res, "the replication connection failed", remedy);
 		if (removed)
 			status = PG_PERMANENT;
 	}
@@ -695,7 +702,9 @@ begin(struct reader *r)
 	r->state.timeline = r->server.timeline;
 	r->state.acked = r->flush_lsn;
 	if (r->state.path != NULL && state_save(&r->state) != 0)
-		return EXIT_TEMPORARY;
+		return errno == EACCES || errno == ENOENT || errno == ENOTDIR || errno == EROFS
+		    ? EXIT_PERMANENT
+		    : EXIT_TEMPORARY;
 	emit_hello(r, run);
 	log_info("streaming", kv_str("slot", r->o->slot), kv_lsn("from", r->server.start),
 	    kv_str("database", r->server.database), kv_uint("server", r->server.version));

@@ -117,43 +117,36 @@ relations_take_type(struct relations *rs, const char *msg, size_t len)
 	return 0;
 }
 
-/* Open the second connection.  PG_OK with conn NULL: the server refused for good. */
 static enum pg_status
 open_catalog(struct catalog *c)
 {
-	enum pg_status status;
-
-	if (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK)
+	if (c->conninfo == NULL || (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK))
 		return PG_OK;
 	PQfinish(c->conn);
 	c->conn = NULL;
-	if (c->refused)
-		return PG_OK;
-	status = pg_connect(&c->wait, c->conninfo, false, &c->conn);
-	if (status != PG_PERMANENT)
-		return status;
-	log_warn("no second connection for the catalog, so primary keys are unknown where the "
-	         "replica identity is full or an index");
-	c->refused = true;
-	return PG_OK;
+	return pg_connect(&c->wait, c->conninfo, false, &c->conn);
 }
 
-/* The primary key's column names in key order, into *res; NULL when unknown. */
+/*
+ * The primary key's column names in key order; one null where the table has none, no row
+ * where the table is gone.
+ */
 static enum pg_status
 query_key(struct catalog *c, uint32_t relid, PGresult **res)
 {
-	char sql[512];
+	char sql[640];
 	enum pg_status status = open_catalog(c);
 
 	*res = NULL;
 	if (status != PG_OK || c->conn == NULL)
 		return status;
 	snprintf(sql, sizeof(sql),
-	    "SELECT a.attname FROM pg_catalog.pg_index i,"
-	    " unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place)"
-	    " JOIN pg_catalog.pg_attribute a ON a.attnum = k.attnum"
-	    " WHERE i.indrelid = %u AND i.indisprimary AND a.attrelid = i.indrelid"
-	    " AND k.place <= i.indnkeyatts ORDER BY k.place",
+	    "SELECT a.attname FROM pg_catalog.pg_class c"
+	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+	    " LEFT JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place)"
+	    " ON k.place <= i.indnkeyatts"
+	    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum"
+	    " WHERE c.oid = %u ORDER BY k.place",
 	    relid);
 	status = pg_exec(&c->wait, c->conn, sql, res);
 	if (status == PG_OK && PQresultStatus(*res) != PGRES_TUPLES_OK)
@@ -165,43 +158,95 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	return status;
 }
 
+/* The column of that name, or the number of columns. */
+static size_t
+find_column(const struct relation *r, const char *name)
+{
+	size_t i = 0;
+
+	while (i < r->columns && strcmp(r->column[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* What the catalog's key means for a table whose key had flagged columns when it was logged. */
+enum key_state {
+	KEY_KNOWN,
+	KEY_NONE,
+	KEY_PARTLY,  /* it has columns that are not published */
+	KEY_CHANGED, /* it is another one now */
+	KEY_GONE,    /* so is the table */
+};
+
+static enum key_state
+match_key(const struct relation *r, const PGresult *res, uint32_t *key, size_t *n)
+{
+	size_t flagged = 0, found = 0;
+	enum key_state state = KEY_KNOWN;
+
+	*n = 0;
+	if (PQntuples(res) == 0)
+		return KEY_GONE;
+	if (PQgetisnull(res, 0, 0))
+		return r->identity == 'd' ? KEY_CHANGED : KEY_NONE;
+	for (size_t i = 0; i < r->columns; i++)
+		flagged += r->column[i].in_identity;
+	for (int k = 0; k < PQntuples(res); k++) {
+		size_t i = find_column(r, PQgetvalue(res, k, 0));
+
+		if (i == r->columns) {
+			state = KEY_PARTLY;
+			continue;
+		}
+		found += r->column[i].in_identity;
+		key[(*n)++] = (uint32_t)i;
+	}
+	/* With identity "default" the flags tell which columns the key had then. */
+	if (r->identity == 'd' && (found != flagged || found != *n))
+		return KEY_CHANGED;
+	return state;
+}
+
 /*
- * Find the key's column numbers.  With identity "default" the flagged columns are the
- * primary key, but their order is the catalog's to tell when there are several.
+ * Find the key's column numbers.  With REPLICA IDENTITY FULL every column is flagged; with
+ * DEFAULT those of the key, which the catalog puts in order, and of which it knows whether
+ * they are all.  What is not known is no key: a guess would give two rows one id, or one
+ * row two.
  */
 static enum pg_status
 find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *n)
 {
+	static const char *const why[] = { [KEY_PARTLY] = "the primary key is not published whole",
+		[KEY_CHANGED] = "the primary key was changed after these changes were made",
+		[KEY_GONE] = "the table was dropped after these changes were made" };
 	enum pg_status status;
-	size_t flagged = 0;
+	enum key_state state;
+	size_t flagged = 0, only = 0;
 	PGresult *res;
 
 	*n = 0;
 	for (size_t i = 0; i < r->columns; i++)
-		if (r->column[i].in_identity)
-			key[flagged++] = (uint32_t)i;
-	if (r->identity == 'd' && flagged <= 1) {
-		*n = flagged;
+		if (r->column[i].in_identity && flagged++ == 0)
+			only = i;
+	if (r->identity == 'd' && flagged == 0)
 		return PG_OK;
-	}
 	status = query_key(&rs->catalog, r->relid, &res);
 	if (status != PG_OK)
 		return status;
-	for (int k = 0; res != NULL && k < PQntuples(res); k++) {
-		for (size_t i = 0; i < r->columns; i++)
-			if (strcmp(r->column[i].name, PQgetvalue(res, k, 0)) == 0)
-				key[(*n)++] = (uint32_t)i;
-	}
-	/* A key that is not published whole, or was changed since, is none. */
-	if (res != NULL && *n != (size_t)PQntuples(res))
-		*n = 0;
+	state = res != NULL ? match_key(r, res, key, n) : KEY_GONE;
 	PQclear(res);
-	if (r->identity == 'd' && *n != flagged) {
-		*n = 0;
-		for (size_t i = 0; i < r->columns; i++)
-			if (r->column[i].in_identity)
-				key[(*n)++] = (uint32_t)i;
+	if (state == KEY_KNOWN)
+		return PG_OK;
+	*n = 0;
+	/* A single one needs no order, and is the whole key but in rare cases. */
+	if (r->identity == 'd' && flagged == 1 && state != KEY_PARTLY) {
+		key[(*n)++] = (uint32_t)only;
+		return PG_OK;
 	}
+	if (state != KEY_NONE)
+		log_warn("the primary key of a table is not known", kv_str("schema", r->schema),
+		    kv_str("table", r->table), kv_str("reason", why[state]),
+		    kv_str("remedy", "give the table's rule an id made of its columns"));
 	return PG_OK;
 }
 

@@ -36,10 +36,9 @@ struct relation {
 
 /* Looks up primary keys; opened at the first need, over its own connection. */
 struct catalog {
-	const char *conninfo;
+	const char *conninfo; /* NULL: there is no catalog to be asked */
 	struct pg_wait wait;
 	PGconn *conn;
-	bool refused; /* the server does not let us: said once, and done without */
 };
 
 struct relations {

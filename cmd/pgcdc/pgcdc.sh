@@ -520,7 +520,7 @@ gone()
 {
 	case $2 in
 	0) flock -n "$1/lock" true 2>/dev/null ;;
-	*) flock -w "$2" "$1/lock" true 2>/dev/null ;;
+	*) LC_ALL=C flock -w "$2" "$1/lock" true 2>/dev/null ;;
 	esac || [ ! -e "$1/lock" ]
 }
 
@@ -867,7 +867,8 @@ back_off()
 	log warn 'the pipeline broke: all three are started again' \
 	    stage "$_stage" +exit "$_rc" "$@" exits "$_exits" +delay "$_seconds"
 	# A sleep that ends with this shell, however that does.
-	bounded flock -w "$_seconds" "$_own/alive" true
+	# The point of its seconds is a comma in some languages.
+	bounded env LC_ALL=C flock -w "$_seconds" "$_own/alive" true
 }
 
 supervise()
