@@ -3,6 +3,7 @@
 #   make            build the programs into build/bin
 #   make check      install what is missing, build, run all tests (real servers)
 #   make demo       a real table and its documents, changed before your eyes
+#   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
 
 VERSION	= 0.1.0
@@ -95,8 +96,12 @@ check:
 
 demo:
 	sh tests/deps
-	$(MAKE) all
+	$(MAKE) -s all
 	sh tests/demo
+
+# Figures beside pg_recvlogical's, from one run.
+bench: all tests
+	sh tests/bench/first
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
@@ -110,7 +115,7 @@ install: all
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests check demo install clean
+.PHONY: all tests check demo bench install clean
 .SECONDARY:
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
