@@ -163,9 +163,10 @@ for bytes in 1 7 20; do
 	printf '%s\n' "$(unit 1 a)" "$(unit 2 b)" | pack | head -c "-$bytes" >"$T/frames"
 	writes 111 "so is one that is cut $bytes bytes before its end"
 done
+hello | pack >"$T/hello"
 {
 	printf '%s\n' "$(unit 1 a)" "$(e)" | pack
-	hello | pack | head -c 5
+	head -c 5 "$T/hello"
 } >"$T/frames"
 writes 111 'and one that is cut behind E'
 says 'ends inside a frame' 'which is said'
@@ -216,6 +217,8 @@ refuses() {
 
 refuses 'rejected a row" table=shop.users index=i id=7 lsn=0/1000 reason="NaN in price"' \
     'a row that the mapper rejects' "$(x reject i 7 'NaN in price')"
+breaks 'rejected a row" index=i id=7' 'one of a table that this run has not described' \
+    "$(hello)" "$(relation)" "$(e)" "$(hello)" "$(b 0/1000)" "$(x reject i 7 'NaN')"
 refuses 'table=shop.users index=i id=7 lsn=0/1000 reason=".*more than one line' \
     'a body of two lines' \
     '["X","index",16401,"i","7",null,null,"{\"a\":1}\n{\"delete\":{\"_id\":\"1\"}}"]'

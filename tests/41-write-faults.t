@@ -138,12 +138,15 @@ wait_exit 'until it has recovered' 20 "$W" 0
 # The log ----------------------------------------------------------------------------
 
 fresh
-cp "$T/one.frames" "$T/frames"
-fault 'kind=status&status=503&count=1&body=the+words'
-writes 0 'a retry'
-says 'warn .*trying again.*node=http://127.*status=503 reason="the words" actions=1 failures=1 delay_ms=[0-9]' \
-    'is logged, with what the cluster said'
+cp "$T/bad.frames" "$T/frames"
+fault 'kind=status&status=503&count=2&body=the+words'
+writes 0 'a retry' --lanes 1 --batch-docs 1 -v
+for n in 1 2; do
+	says "warn .*trying again.*node=http://127.*status=503 reason=\"the words\" actions=1 failures=$n delay_ms=[0-9]" \
+	    'is logged, with what the cluster said'
+done
 fresh
+cp "$T/one.frames" "$T/frames"
 fault 'kind=item&status=429&count=1'
 writes 0 'also one of an item'
 says 'warn .*did not take some actions.*status=429.*rejected_execution_exception.*actions=1' \
@@ -282,7 +285,7 @@ STANDIN_URL=$one
 pack <"$T/load" >"$T/frames"
 writes 0 'of two nodes, the first is dead' -u "$dead" -u "$one" --batch-docs 50
 holds_load 'nothing is lost'
-says "does not answer: trying again.*node=$dead" 'which is said'
+says "does not answer: trying again.*node=$dead .*delay_ms=0" 'so another is tried at once'
 fresh
 writes 0 'the second is dead' -u "$one" -u "$dead" --batch-docs 50
 holds_load 'nothing is lost'

@@ -243,6 +243,27 @@ test_lines(void)
 	    "an alias required");
 }
 
+/* What stands in the line goes into messages as it was. */
+static void
+test_unescape(void)
+{
+	static const char *const ids[] = { "7", "a\"b\\c\x01\n\x1f\xc3\xa9/", "\\", "\\u0041",
+		"ends with \\", "\t" };
+	struct frame_action a = good;
+	struct buf b = { 0 };
+	bool same = true;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		a.id = (struct frame_str) { ids[i], (uint32_t)strlen(ids[i]) };
+		same &= passes(&a);
+		action_build(&line, &a, false, 0);
+		action_unescape(&b, line.text.data + line.id_at, line.id_len);
+		same &= b.len == a.id.len && memcmp(b.data, a.id.ptr, b.len) == 0;
+	}
+	ok(same, "an id is read back from its line as it was");
+	buf_free(&b);
+}
+
 static void
 test_hash(void)
 {
@@ -280,6 +301,7 @@ main(void)
 	test_versions();
 	test_more();
 	test_lines();
+	test_unescape();
 	test_hash();
 	buf_free(&line.text);
 	return done_testing();

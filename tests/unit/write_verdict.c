@@ -17,6 +17,9 @@ static const struct row rows[] = {
 	{ OP_CREATE, 201, "", VERDICT_STORED },
 	{ OP_UPDATE, 200, "", VERDICT_STORED },
 	{ OP_DELETE, 200, "", VERDICT_STORED },
+	/* Both a success and an error: no word to build on. */
+	{ OP_INDEX, 200, "x", VERDICT_FATAL },
+	{ OP_DELETE, 201, "x", VERDICT_FATAL },
 	/* Already gone; but with an error it is the index that is missing. */
 	{ OP_DELETE, 404, "", VERDICT_STORED },
 	{ OP_DELETE, 404, "index_not_found_exception", VERDICT_FATAL },
