@@ -70,6 +70,19 @@ struct delivery {
 	uint64_t stored, conflicts, retries, requests;
 };
 
+/*
+ * What delivery.c does with a lane; lane.c has the requests and what their answers mean.
+ */
+
+/* 0, or -1 when libcurl cannot be had. */
+int lane_init(struct lane *, struct delivery *) __attribute__((warn_unused_result));
+
+/* Send the next batch of an idle lane that has items.  An exit status (logged), or -1. */
+int lane_send(struct lane *, int64_t now);
+
+/* libcurl is done with the lane's request.  An exit status (logged), or -1. */
+int lane_finished(struct lane *, CURLcode, int64_t now);
+
 /* 0, or -1 when libcurl cannot be had. */
 int delivery_init(struct delivery *, const struct options *) __attribute__((warn_unused_result));
 
