@@ -9,21 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ack.h"
+#include "confirm.h"
 #include "exitcode.h"
 #include "fdio.h"
 #include "filesink.h"
 #include "frame.h"
 #include "log.h"
 #include "lsn.h"
-#include "pg.h"
-#include "pgoutput.h"
-#include "rate.h"
 #include "reader.h"
-#include "setup.h"
+#include "session.h"
 #include "sig.h"
-#include "state.h"
-#include "units.h"
 #include "wire.h"
 
 #define OUT_HIGH  ((size_t)256 * 1024) /* stop reading while so much waits for stdout */
@@ -37,186 +32,13 @@
 #define DENSE     20000
 #define GATHER_MS 1
 
-#define SECOND_US       INT64_C(1000000)
-#define CONFIRM_US      SECOND_US      /* how often a new position is confirmed */
 #define STATUS_MAX_US   (10 * SECOND_US)
-#define REPLY_MIN_US    INT64_C(10000) /* a flood of reply requests gets no flood back */
-#define ASK_US          INT64_C(200000)
-#define SHUTDOWN_ASKS   200            /* so many reply requests in a row: two seconds of them */
-#define TERM_IN_UNIT_US SECOND_US      /* a unit may end that long after TERM */
-#define GOODBYE_US      (5 * SECOND_US)
+#define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
+#define TERM_IN_UNIT_US SECOND_US /* a unit may end that long after TERM */
 
 /* WAL page header sizes, src/include/access/xlog_internal.h. */
 #define WAL_PAGE      8192
 #define WAL_LONG_HEAD 40
-
-enum sink {
-	SINK_ACK,  /* the writer says what is stored */
-	SINK_FILE, /* it is stored once fsynced */
-	SINK_NONE, /* nobody knows: nothing is confirmed */
-};
-
-struct reader {
-	const struct options *o;
-	struct state state;
-	struct server server;
-	struct pg_wait wait;
-	PGconn *conn;
-	bool conn_pending; /* libpq holds output that did not go yet */
-	struct pgoutput pgo;
-	struct fdout out;
-	enum sink sink;
-	struct ack ack;
-	struct units units;
-
-	uint64_t idle_lsn;  /* everything before it has been received whole */
-	uint64_t flush_lsn; /* what is confirmed to the server */
-	uint64_t sent_flush;
-	int64_t status_at, last_status, last_save, last_sync;
-	int64_t status_interval;
-	bool reply_wanted;
-	uint64_t asked_lsn; /* of the last keepalive that wanted a reply */
-	int64_t asked_at;
-	int asks;           /* how many came one behind the other, that position unchanged */
-
-	uint64_t stop_at; /* the first commit record there or behind ends the stream */
-	bool input_empty; /* libpq holds no complete message */
-	uint64_t messages; /* taken since the last look at rate */
-	struct rate rate;
-	int64_t term_at;  /* when TERM came; 0: not yet */
-	const char *ended; /* reason of E; NULL: streaming */
-	int64_t drain_until;
-};
-
-/*
- * Confirming
- */
-
-/* The position before which everything is stored, or never needs to be. */
-static uint64_t
-confirmable(const struct reader *r)
-{
-	uint64_t lsn = r->units.stored_lsn;
-
-	if (r->sink == SINK_NONE)
-		return r->flush_lsn;
-	if (units_none_open(&r->units) && r->idle_lsn > lsn)
-		lsn = r->idle_lsn;
-	return lsn > r->flush_lsn ? lsn : r->flush_lsn;
-}
-
-/*
- * Move flush_lsn.  The state file is ahead of what the server is told, so that a slot
- * ahead of the file always is somebody else's doing.
- */
-static int
-move_flush(struct reader *r, int64_t now, bool at_once)
-{
-	uint64_t lsn = confirmable(r);
-
-	if (lsn <= r->flush_lsn)
-		return 0;
-	if (r->state.path != NULL) {
-		if (!at_once && now - r->last_save < CONFIRM_US)
-			return 0;
-		r->last_save = now;
-		r->state.acked = lsn;
-		if (state_save(&r->state) != 0)
-			return -1;
-	}
-	r->flush_lsn = lsn;
-	return 0;
-}
-
-static void
-put_u64(char *p, uint64_t v)
-{
-	v = __builtin_bswap64(v);
-	memcpy(p, &v, 8);
-}
-
-static int
-flush_conn(struct reader *r)
-{
-	int n = PQflush(r->conn);
-
-	r->conn_pending = n > 0;
-	return n < 0 ? -1 : 0;
-}
-
-/* Standby status update ("Streaming Replication Protocol" in PostgreSQL's manual). */
-static int
-send_status(struct reader *r, int64_t now, bool ask)
-{
-	char m[34] = { 'r' };
-	uint64_t written = r->idle_lsn > r->flush_lsn ? r->idle_lsn : r->flush_lsn;
-
-	/* What went before has not even left: the server cannot miss another one. */
-	if (r->conn_pending)
-		return flush_conn(r);
-	put_u64(m + 1, written);
-	put_u64(m + 9, r->flush_lsn);
-	put_u64(m + 17, r->flush_lsn);
-	put_u64(m + 25, (uint64_t)(wall_us() - INT64_C(946684800000000)));
-	m[33] = ask ? 1 : 0;
-	if (PQputCopyData(r->conn, m, sizeof(m)) < 0)
-		return -1;
-	r->last_status = now;
-	r->sent_flush = r->flush_lsn;
-	r->reply_wanted = false;
-	return flush_conn(r);
-}
-
-/* When the next status update is due. */
-static int64_t
-status_due(const struct reader *r)
-{
-	int64_t due = r->last_status + r->status_interval;
-
-	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
-		due = r->last_status + REPLY_MIN_US;
-	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)
-		due = r->last_status + ASK_US;
-	if (confirmable(r) > r->sent_flush && r->last_status + CONFIRM_US < due)
-		due = r->last_status + CONFIRM_US;
-	return due;
-}
-
-/* A broken connection is noticed by who reads from it. */
-static int
-tick_status(struct reader *r, int64_t now)
-{
-	if (now < status_due(r))
-		return 0;
-	if (move_flush(r, now, false) != 0)
-		return -1;
-	(void)send_status(r, now, r->o->until_caught_up && r->ended == NULL);
-	return 0;
-}
-
-/* While the catalog is asked, the replication connection must not fall silent. */
-static void
-catalog_tick(void *arg)
-{
-	(void)tick_status(arg, now_us());
-}
-
-/* fsync a file at unit ends, at most every second; -1 when that fails. */
-static int
-sync_file(struct reader *r, int64_t now, bool at_once)
-{
-	if (r->sink != SINK_FILE || units_none_open(&r->units) || fdout_pending(&r->out) > 0)
-		return 0;
-	if (!at_once && now - r->last_sync < SECOND_US)
-		return 0;
-	if (fdatasync(r->out.fd) != 0) {
-		log_error("cannot fsync the output file", kv_str("error", strerror(errno)));
-		return -1;
-	}
-	r->last_sync = now;
-	return units_stored(&r->units, r->units.emitted,
-	    r->units.lsn[r->units.emitted & (r->units.cap - 1)]);
-}
 
 /*
  * The stream
@@ -436,7 +258,7 @@ take_acks(struct reader *r)
 static int
 poll_timeout(const struct reader *r, int64_t now)
 {
-	int64_t due = status_due(r), sync_due = r->ended != NULL ? now : r->last_sync + SECOND_US;
+	int64_t due = confirm_due(r), sync_due = r->ended != NULL ? now : r->last_sync + SECOND_US;
 
 	if (may_read(r) && !r->input_empty)
 		return 0;
@@ -530,7 +352,7 @@ wait_events(struct reader *r, int64_t now)
 		return EXIT_TEMPORARY;
 	}
 	if (r->conn_pending && (p[0].revents & POLLOUT) != 0)
-		(void)flush_conn(r);
+		(void)confirm_flush(r);
 	if (p[2].revents != 0)
 		ack_accept(&r->ack);
 	if (p[3].revents != 0)
@@ -551,7 +373,7 @@ tick(struct reader *r, int64_t now)
 	if (r->term_at != 0 && r->ended == NULL &&
 	    (!r->pgo.in_unit || now - r->term_at >= TERM_IN_UNIT_US))
 		end_stream(r, "term");
-	if (sync_file(r, now, r->ended != NULL) != 0 || tick_status(r, now) != 0)
+	if (confirm_file(r, now, r->ended != NULL) != 0 || confirm_tick(r, now) != 0)
 		return EXIT_TEMPORARY;
 	return -1;
 }
@@ -592,44 +414,16 @@ loop(struct reader *r)
 }
 
 /*
- * Confirm for the last time and close in order: the server must have read the update
- * before the connection goes, so its answer to the end of COPY is waited for.
- */
-static void
-say_goodbye(struct reader *r)
-{
-	int64_t until = now_us() + GOODBYE_US, now;
-	char *msg;
-	int n;
-
-	(void)move_flush(r, now_us(), true);
-	while (r->conn_pending && now_us() < until) {
-		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLOUT };
-
-		if (poll(&p, 1, 100) > 0 && flush_conn(r) != 0)
-			return;
-	}
-	if (send_status(r, now_us(), false) != 0 || PQputCopyEnd(r->conn, NULL) < 0)
-		return;
-	while ((now = now_us()) < until) {
-		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLIN };
-
-		if (flush_conn(r) != 0)
-			return;
-		while ((n = PQgetCopyData(r->conn, &msg, 1)) > 0)
-			PQfreemem(msg);
-		if (n < 0)
-			return;
-		if (r->conn_pending)
-			p.events |= POLLOUT;
-		if (poll(&p, 1, (int)((until - now) / 1000) + 1) > 0 && !PQconsumeInput(r->conn))
-			return;
-	}
-}
-
-/*
  * Starting
  */
+
+/* While the catalog is asked, the replication connection must not fall silent. */
+static void
+catalog_tick(void *arg)
+{
+	/* A failure comes again, in the loop. */
+	(void)!confirm_tick(arg, now_us());
+}
 
 /* Where frames go, and who says that they are stored. */
 static int
@@ -689,7 +483,7 @@ begin(struct reader *r)
 	r->status_interval = STATUS_MAX_US;
 	if (timeout > 0 && timeout / 4 < STATUS_MAX_US)
 		r->status_interval = timeout / 4 > 1000 ? timeout / 4 : 1000;
-	r->last_save = now_us() - CONFIRM_US;
+	r->last_save = now_us() - SECOND_US;
 	r->stop_at = r->o->endpos;
 	if (r->o->until_caught_up) {
 		/* At a page's start the insert position is behind the page's header. */
@@ -742,7 +536,7 @@ connect_and_stream(struct reader *r)
 		code = loop(r);
 	/* Also when time ran out: what is stored need not come again. */
 	if (r->ended != NULL && PQstatus(r->conn) == CONNECTION_OK)
-		say_goodbye(r);
+		confirm_goodbye(r);
 	if (r->sink == SINK_ACK)
 		ack_close(&r->ack);
 	return code;

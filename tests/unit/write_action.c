@@ -43,8 +43,9 @@ test_index_names(void)
 		const char *name;
 		bool legal;
 	} cases[] = { { "users", true }, { "u", true }, { "users-2026.11", true },
-		{ "a_b+c-d", true }, { ".hidden", true }, { "...", true }, { "b\xc3\xbc" "cher", true },
-		{ "1", true }, { "a@b&c;d=e~f(g)[h]{i}!$%'`^", true }, { "", false }, { ".", false },
+		{ "a_b+c-d", true }, { ".hidden", true }, { "...", true },
+		{ "b\xc3\xbc" "cher", true }, { "1", true },
+		{ "a@b&c;d=e~f(g)[h]{i}!$%'`^", true }, { "", false }, { ".", false },
 		{ "..", false }, { "-users", false }, { "_users", false }, { "+users", false },
 		{ "_all", false }, { "Users", false }, { "usErs", false }, { "a b", false },
 		{ "a*", false }, { "*", false }, { "a,b", false }, { "a?b", false }, { "a/b", false },
@@ -165,7 +166,8 @@ set_more(struct frame_action *a, const char *key, msgpack_object value)
 static void
 test_more(void)
 {
-	msgpack_object text = { .type = MSGPACK_OBJECT_STR }, yes = { .type = MSGPACK_OBJECT_BOOLEAN };
+	msgpack_object text = { .type = MSGPACK_OBJECT_STR };
+	msgpack_object yes = { .type = MSGPACK_OBJECT_BOOLEAN };
 	struct frame_action a = good;
 
 	text.via.str.ptr = "p1";

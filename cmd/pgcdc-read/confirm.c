@@ -1,0 +1,168 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "confirm.h"
+#include "fdio.h"
+#include "log.h"
+
+#define CONFIRM_US   SECOND_US      /* how often a new position is confirmed */
+#define REPLY_MIN_US INT64_C(10000) /* a flood of reply requests gets no flood back */
+#define ASK_US       INT64_C(200000)
+#define GOODBYE_US   (5 * SECOND_US)
+
+/* The position before which everything is stored, or never needs to be. */
+static uint64_t
+confirmable(const struct reader *r)
+{
+	uint64_t lsn = r->units.stored_lsn;
+
+	if (r->sink == SINK_NONE)
+		return r->flush_lsn;
+	if (units_none_open(&r->units) && r->idle_lsn > lsn)
+		lsn = r->idle_lsn;
+	return lsn > r->flush_lsn ? lsn : r->flush_lsn;
+}
+
+/*
+ * Move flush_lsn.  The state file is ahead of what the server is told, so that a slot
+ * ahead of the file always is somebody else's doing.
+ */
+static int
+move_flush(struct reader *r, int64_t now, bool at_once)
+{
+	uint64_t lsn = confirmable(r);
+
+	if (lsn <= r->flush_lsn)
+		return 0;
+	if (r->state.path != NULL) {
+		if (!at_once && now - r->last_save < CONFIRM_US)
+			return 0;
+		r->last_save = now;
+		r->state.acked = lsn;
+		if (state_save(&r->state) != 0)
+			return -1;
+	}
+	r->flush_lsn = lsn;
+	return 0;
+}
+
+static void
+put_u64(char *p, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	memcpy(p, &v, 8);
+}
+
+int
+confirm_flush(struct reader *r)
+{
+	int n = PQflush(r->conn);
+
+	r->conn_pending = n > 0;
+	return n < 0 ? -1 : 0;
+}
+
+/* Standby status update ("Streaming Replication Protocol" in PostgreSQL's manual). */
+static int
+send_status(struct reader *r, int64_t now, bool ask)
+{
+	char m[34] = { 'r' };
+	uint64_t written = r->idle_lsn > r->flush_lsn ? r->idle_lsn : r->flush_lsn;
+
+	/* What went before has not even left: the server cannot miss another one. */
+	if (r->conn_pending)
+		return confirm_flush(r);
+	put_u64(m + 1, written);
+	put_u64(m + 9, r->flush_lsn);
+	put_u64(m + 17, r->flush_lsn);
+	put_u64(m + 25, (uint64_t)(wall_us() - INT64_C(946684800000000)));
+	m[33] = ask ? 1 : 0;
+	if (PQputCopyData(r->conn, m, sizeof(m)) < 0)
+		return -1;
+	r->last_status = now;
+	r->sent_flush = r->flush_lsn;
+	r->reply_wanted = false;
+	return confirm_flush(r);
+}
+
+/* When the next status update is due. */
+int64_t
+confirm_due(const struct reader *r)
+{
+	int64_t due = r->last_status + r->status_interval;
+
+	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
+		due = r->last_status + REPLY_MIN_US;
+	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)
+		due = r->last_status + ASK_US;
+	if (confirmable(r) > r->sent_flush && r->last_status + CONFIRM_US < due)
+		due = r->last_status + CONFIRM_US;
+	return due;
+}
+
+/* A broken connection is noticed by who reads from it. */
+int
+confirm_tick(struct reader *r, int64_t now)
+{
+	if (now < confirm_due(r))
+		return 0;
+	if (move_flush(r, now, false) != 0)
+		return -1;
+	(void)send_status(r, now, r->o->until_caught_up && r->ended == NULL);
+	return 0;
+}
+
+/* fsync a file at unit ends, at most every second; -1 when that fails. */
+int
+confirm_file(struct reader *r, int64_t now, bool at_once)
+{
+	if (r->sink != SINK_FILE || units_none_open(&r->units) || fdout_pending(&r->out) > 0)
+		return 0;
+	if (!at_once && now - r->last_sync < SECOND_US)
+		return 0;
+	if (fdatasync(r->out.fd) != 0) {
+		log_error("cannot fsync the output file", kv_str("error", strerror(errno)));
+		return -1;
+	}
+	r->last_sync = now;
+	return units_stored(&r->units, r->units.emitted,
+	    r->units.lsn[r->units.emitted & (r->units.cap - 1)]);
+}
+
+/*
+ * Confirm for the last time and close in order: the server must have read the update
+ * before the connection goes, so its answer to the end of COPY is waited for.
+ */
+void
+confirm_goodbye(struct reader *r)
+{
+	int64_t until = now_us() + GOODBYE_US, now;
+	char *msg;
+	int n;
+
+	(void)move_flush(r, now_us(), true);
+	while (r->conn_pending && now_us() < until) {
+		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLOUT };
+
+		if (poll(&p, 1, 100) > 0 && confirm_flush(r) != 0)
+			return;
+	}
+	if (send_status(r, now_us(), false) != 0 || PQputCopyEnd(r->conn, NULL) < 0)
+		return;
+	while ((now = now_us()) < until) {
+		struct pollfd p = { .fd = PQsocket(r->conn), .events = POLLIN };
+
+		if (confirm_flush(r) != 0)
+			return;
+		while ((n = PQgetCopyData(r->conn, &msg, 1)) > 0)
+			PQfreemem(msg);
+		if (n < 0)
+			return;
+		if (r->conn_pending)
+			p.events |= POLLOUT;
+		if (poll(&p, 1, (int)((until - now) / 1000) + 1) > 0 && !PQconsumeInput(r->conn))
+			return;
+	}
+}

@@ -1,0 +1,62 @@
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ack.h"
+#include "fdio.h"
+#include "options.h"
+#include "pg.h"
+#include "pgoutput.h"
+#include "rate.h"
+#include "setup.h"
+#include "state.h"
+#include "units.h"
+
+/*
+ * A reader at work: what reader.c, which streams, and confirm.c, which tells the server what
+ * is stored, have in common.
+ */
+
+#define SECOND_US INT64_C(1000000)
+
+enum sink {
+	SINK_ACK,  /* the writer says what is stored */
+	SINK_FILE, /* it is stored once fsynced */
+	SINK_NONE, /* nobody knows: nothing is confirmed */
+};
+
+struct reader {
+	const struct options *o;
+	struct state state;
+	struct server server;
+	struct pg_wait wait;
+	PGconn *conn;
+	bool conn_pending; /* libpq holds output that did not go yet */
+	struct pgoutput pgo;
+	struct fdout out;
+	enum sink sink;
+	struct ack ack;
+	struct units units;
+
+	uint64_t idle_lsn;  /* everything before it has been received whole */
+	uint64_t flush_lsn; /* what is confirmed to the server */
+	uint64_t sent_flush;
+	int64_t status_at, last_status, last_save, last_sync;
+	int64_t status_interval;
+	bool reply_wanted;
+	uint64_t asked_lsn; /* of the last keepalive that wanted a reply */
+	int64_t asked_at;
+	int asks;           /* how many came one behind the other, that position unchanged */
+
+	uint64_t stop_at; /* the first commit record there or behind ends the stream */
+	bool input_empty; /* libpq holds no complete message */
+	uint64_t messages; /* taken since the last look at rate */
+	struct rate rate;
+	int64_t term_at;  /* when TERM came; 0: not yet */
+	const char *ended; /* reason of E; NULL: streaming */
+	int64_t drain_until;
+};
+
+#endif
