@@ -33,6 +33,11 @@ printf 'tables:\n  - tabel: public.users\n    index: users\n' >mapping.yml
 is "$(eval "$(sed -n '1s/^\$ //p' shown)" 2>&1)" "$(sed 1d shown)" \
     'pgcdc-map(1): the example of --check'
 
+printf 'tables:\n  - table: public.users\n    index: users\n    fields: { old: { name: was } }\n' >m.yml
+exits 0 'a rule with old values is good' pgcdc-map -m m.yml --check
+is "$(cat "$T/err")" 'm.yml:4:22: warning: "old" needs REPLICA IDENTITY FULL on "public.users": with another one, old values outside the identity are null' \
+    'and what they need is said beforehand'
+
 # What is wrong --------------------------------------------------------------------
 
 # says TEXT DESCRIPTION: --check of m.yml says it, and that is all.

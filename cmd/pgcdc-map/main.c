@@ -147,6 +147,21 @@ report(const struct options *o, const struct problems *p)
 		log_error("there are more errors", kv_uint("errors", p->errors));
 }
 
+/*
+ * What no file can tell, and each table can: said when a file is checked, not at each start.
+ */
+static void
+check_old(const struct mapping *m, struct problems *p)
+{
+	for (size_t i = 0; i < m->rules; i++)
+		if (m->rule[i].old.n > 0)
+			problem_warning(p, m->rule[i].old.list[0].at,
+			    "\"old\" needs REPLICA IDENTITY FULL on \"%s\": with another one, old "
+			    "values outside the identity are null",
+			    m->rule[i].table);
+	problems_sort(p);
+}
+
 static int
 load_mapping(const struct options *o, struct mapping *m)
 {
@@ -159,6 +174,8 @@ load_mapping(const struct options *o, struct mapping *m)
 		return -1;
 	}
 	mapping_load(m, o->mapping, text.data, text.len, &problems);
+	if (o->check && problems.errors == 0)
+		check_old(m, &problems);
 	report(o, &problems);
 	if (problems.errors == 0)
 		rc = 0;
