@@ -37,10 +37,13 @@ kill_stage() {
 	return 1
 }
 
-# started_again STAGE PID: by another process, which streams.
+# started_again STAGE PID: by another process, which streams.  A kill may come before the
+# reader streams, so the lines can't be counted: the last one is behind the last break.
 started_again() {
-	_new=$(stage_pid "$1") && [ "$_new" != "$2" ] && [ "$(grep -c 'msg="streaming"' \
-	    "$T/pgcdc.log")" -gt "$kills" ]
+	_new=$(stage_pid "$1") && [ "$_new" != "$2" ] && awk -v kills=$kills '
+	    /the pipeline broke/ { broke++; streams = 0 }
+	    /msg="streaming"/ { streams = 1 }
+	    END { exit !(broke == kills && streams) }' "$T/pgcdc.log"
 }
 
 load_start 4 250
