@@ -561,7 +561,7 @@ reader_run(const struct options *o)
 	if (code < 0)
 		code = connect_and_stream(&r);
 	PQfinish(r.conn);
-	PQfinish(r.pgo.relations.catalog.conn);
+	catalog_close(&r.pgo.relations.catalog);
 	if (r.sink == SINK_FILE && r.out.fd != STDOUT_FILENO && close(r.out.fd) != 0 &&
 	    code == EXIT_DONE)
 		code = EXIT_TEMPORARY;

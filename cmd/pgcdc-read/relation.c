@@ -117,16 +117,6 @@ relations_take_type(struct relations *rs, const char *msg, size_t len)
 	return 0;
 }
 
-static enum pg_status
-open_catalog(struct catalog *c)
-{
-	if (c->conninfo == NULL || (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK))
-		return PG_OK;
-	PQfinish(c->conn);
-	c->conn = NULL;
-	return pg_connect(&c->wait, c->conninfo, false, &c->conn);
-}
-
 /*
  * The primary key's column names in key order; one null where the table has none, no row
  * where the table is gone.
@@ -135,11 +125,7 @@ static enum pg_status
 query_key(struct catalog *c, uint32_t relid, PGresult **res)
 {
 	char sql[640];
-	enum pg_status status = open_catalog(c);
 
-	*res = NULL;
-	if (status != PG_OK || c->conn == NULL)
-		return status;
 	snprintf(sql, sizeof(sql),
 	    "SELECT a.attname FROM pg_catalog.pg_class c"
 	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
@@ -148,14 +134,7 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum"
 	    " WHERE c.oid = %u ORDER BY k.place",
 	    relid);
-	status = pg_exec(&c->wait, c->conn, sql, res);
-	if (status == PG_OK && PQresultStatus(*res) != PGRES_TUPLES_OK)
-		status = pg_failed(c->conn, *res, "cannot look up a primary key", NULL);
-	if (status != PG_OK) {
-		PQclear(*res);
-		*res = NULL;
-	}
-	return status;
+	return catalog_query(c, sql, "cannot look up a primary key", res);
 }
 
 /* The column of that name, or the number of columns. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "buf.h"
-#include "pg.h"
+#include "catalog.h"
 #include "value.h"
 
 /*
@@ -32,13 +32,6 @@ struct relation {
 	struct buf frame;   /* its R frame */
 	struct buf emitted; /* the one that went out last; empty: none yet */
 	bool pending;       /* frame must go out before the next row */
-};
-
-/* Looks up primary keys; opened at the first need, over its own connection. */
-struct catalog {
-	const char *conninfo; /* NULL: there is no catalog to be asked */
-	struct pg_wait wait;
-	PGconn *conn;
 };
 
 struct relations {

@@ -1,0 +1,29 @@
+#ifndef CATALOG_H
+#define CATALOG_H
+
+#include <stdbool.h>
+
+#include "pg.h"
+
+/*
+ * The second connection: to the same server as the replication connection, for what its
+ * stream does not tell.  It is opened at the first need.
+ */
+struct catalog {
+	const char *conninfo; /* NULL: there is no catalog to be asked */
+	const PGconn *peer;   /* the replication connection, whose server it must be */
+	struct pg_wait wait;
+	PGconn *conn;
+	bool refused;         /* the server does not let us: said on the log, never tried again */
+};
+
+/*
+ * Run a query that gives rows.  On PG_OK *res is to be PQcleared, or NULL where there is no
+ * catalog to be asked.  Otherwise it was said on the log; what says what failed.
+ */
+enum pg_status catalog_query(struct catalog *, const char *sql, const char *what,
+    PGresult **res) __attribute__((warn_unused_result));
+
+void catalog_close(struct catalog *);
+
+#endif
