@@ -22,6 +22,12 @@ enum {
 	OPT_MESSAGES,
 	OPT_SLOT_CHECK,
 	OPT_DRAIN,
+	OPT_PROTO,
+	OPT_ORIGIN,
+	OPT_FAILOVER,
+	OPT_TOAST,
+	OPT_SPOOL_MEM,
+	OPT_SPOOL_DIR,
 };
 
 static const struct option longopts[] = {
@@ -40,6 +46,12 @@ static const struct option longopts[] = {
 	{ "messages", no_argument, NULL, OPT_MESSAGES },
 	{ "slot-check-interval", required_argument, NULL, OPT_SLOT_CHECK },
 	{ "drain", required_argument, NULL, OPT_DRAIN },
+	{ "proto", required_argument, NULL, OPT_PROTO },
+	{ "origin", required_argument, NULL, OPT_ORIGIN },
+	{ "failover", no_argument, NULL, OPT_FAILOVER },
+	{ "toast", required_argument, NULL, OPT_TOAST },
+	{ "spool-mem", required_argument, NULL, OPT_SPOOL_MEM },
+	{ "spool-dir", required_argument, NULL, OPT_SPOOL_DIR },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -64,6 +76,13 @@ static const char usage_text[] =
     "      --accept-gap             go on where changes are known to be missing\n"
     "      --sole-owner             nobody else moves the slot: else stop\n"
     "      --messages               pass on pg_logical_emit_message()\n"
+    "      --origin none|any        none: leave out what came from elsewhere (any)\n"
+    "      --toast mark|fetch       large values that did not change: mark as absent, or\n"
+    "                               fetch from the table (mark)\n"
+    "      --failover               with --create-slot: synchronized to standbys (17)\n"
+    "      --proto N                pgoutput's protocol, 1 to 4 (the server's newest)\n"
+    "      --spool-mem BYTES        memory for transactions in progress (8388608)\n"
+    "      --spool-dir DIR          files for what is beyond that (TMPDIR, /tmp)\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
     "  -v, --verbose                say more\n"
@@ -79,8 +98,8 @@ usage_error(const char *msg, const char *what)
 	exit(EXIT_PERMANENT);
 }
 
-static int
-number(const char *text, const char *what, int min, int max)
+static long
+number(const char *text, const char *what, long min, long max)
 {
 	char *end;
 	long n;
@@ -89,7 +108,16 @@ number(const char *text, const char *what, int min, int max)
 	n = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || n < min || n > max)
 		usage_error("not a number in the option's range", what);
-	return (int)n;
+	return n;
+}
+
+/* One of two words; is it the second? */
+static bool
+second(const char *text, const char *what, const char *first_word, const char *second_word)
+{
+	if (strcmp(text, first_word) != 0 && strcmp(text, second_word) != 0)
+		usage_error("not one of the option's words", what);
+	return strcmp(text, second_word) == 0;
 }
 
 /* Split at commas; an empty name is a mistake. */
@@ -126,6 +154,8 @@ check(const struct options *o)
 		usage_error("a file confirms by itself: give one of", "-a, -o");
 	if (o->create_publication != NULL && o->n_publications != 1)
 		usage_error("only one publication can be made", "--create-publication");
+	if (o->failover && !o->create_slot)
+		usage_error("it is the slot's that is made: give it with --create-slot", "--failover");
 	if (o->endpos != 0 && o->until_caught_up)
 		usage_error("give one of", "--endpos, --until-caught-up");
 }
@@ -152,9 +182,17 @@ take(struct options *o, int c, const char *arg)
 	case OPT_SOLE_OWNER: o->sole_owner = true; break;
 	case OPT_MESSAGES: o->messages = true; break;
 	case OPT_SLOT_CHECK:
-		o->slot_check_ms = number(arg, "--slot-check-interval", 1, INT_MAX);
+		o->slot_check_ms = (int)number(arg, "--slot-check-interval", 1, INT_MAX);
 		break;
-	case OPT_DRAIN: o->drain_ms = 1000 * number(arg, "--drain", 0, 86400); break;
+	case OPT_DRAIN: o->drain_ms = 1000 * (int)number(arg, "--drain", 0, 86400); break;
+	case OPT_PROTO: o->proto = (int)number(arg, "--proto", 1, 4); break;
+	case OPT_ORIGIN: o->no_origin = second(arg, "--origin", "any", "none"); break;
+	case OPT_FAILOVER: o->failover = true; break;
+	case OPT_TOAST: o->toast_fetch = second(arg, "--toast", "mark", "fetch"); break;
+	case OPT_SPOOL_MEM:
+		o->spool_mem = (size_t)number(arg, "--spool-mem", 0, (long)1 << 40);
+		break;
+	case OPT_SPOOL_DIR: o->spool_dir = arg; break;
 	case 'h':
 		if (fputs(usage_text, stdout) == EOF || fflush(stdout) != 0)
 			exit(EXIT_TEMPORARY);
@@ -174,7 +212,8 @@ options_parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	*o = (struct options) { .slot_check_ms = 3000, .drain_ms = 30000 };
+	*o = (struct options) { .slot_check_ms = 3000, .drain_ms = 30000,
+		.spool_mem = (size_t)8 * 1024 * 1024, .spool_dir = getenv("TMPDIR") };
 	log_init("pgcdc-read", 0);
 	o->conninfo = getenv("PGCDC_CONNINFO");
 	if (o->conninfo == NULL)
@@ -184,5 +223,7 @@ options_parse(int argc, char **argv, struct options *o)
 	if (optind < argc)
 		usage_error("an argument that is no option", argv[optind]);
 	log_init("pgcdc-read", o->verbose);
+	if (o->spool_dir == NULL || *o->spool_dir == '\0')
+		o->spool_dir = "/tmp";
 	check(o);
 }

@@ -21,6 +21,12 @@ struct options {
 	bool accept_gap;
 	bool sole_owner;
 	bool messages;
+	bool no_origin; /* leave out what has one */
+	bool failover;
+	bool toast_fetch;
+	int proto; /* 0: the newest that the server has */
+	size_t spool_mem; /* bytes */
+	const char *spool_dir;
 	int slot_check_ms;
 	int drain_ms;
 	int verbose;

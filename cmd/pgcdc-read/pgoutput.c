@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "fdio.h"
 #include "log.h"
@@ -11,7 +12,7 @@
 static enum pgoutput_event
 damaged(const char *what)
 {
-	log_error("the server sent a message that pgoutput 1 does not have", kv_str("in", what));
+	log_error("the server sent a message that pgoutput does not have", kv_str("in", what));
 	return PGOUTPUT_PERMANENT;
 }
 
@@ -33,6 +34,14 @@ close_unit(struct pgoutput *p, uint64_t end_lsn)
 	p->in_unit = false;
 }
 
+static void
+start_transaction(struct pgoutput *p)
+{
+	p->in_transaction = true;
+	p->in_unit = false;
+	p->skipping = p->begin.lsn < p->resume;
+}
+
 static enum pgoutput_event
 take_begin(struct pgoutput *p, struct wire *w)
 {
@@ -42,9 +51,19 @@ take_begin(struct pgoutput *p, struct wire *w)
 	p->begin.has_xid = true;
 	if (w->bad || p->in_transaction)
 		return damaged("Begin");
-	p->in_transaction = true;
-	p->in_unit = false;
+	start_transaction(p);
 	return PGOUTPUT_BEGIN;
+}
+
+/* Commit was seen, or the last message of a replay. */
+static enum pgoutput_event
+end_transaction(struct pgoutput *p, uint64_t end_lsn)
+{
+	p->in_transaction = p->skipping = false;
+	if (!p->in_unit)
+		return PGOUTPUT_EMPTY;
+	close_unit(p, end_lsn);
+	return PGOUTPUT_UNIT;
 }
 
 static enum pgoutput_event
@@ -55,11 +74,7 @@ take_commit(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 	*end_lsn = wire_u64(w);
 	if (w->bad || !p->in_transaction)
 		return damaged("Commit");
-	p->in_transaction = false;
-	if (!p->in_unit)
-		return PGOUTPUT_EMPTY;
-	close_unit(p, *end_lsn);
-	return PGOUTPUT_UNIT;
+	return end_transaction(p, *end_lsn);
 }
 
 /* Read a TupleData into t, which keeps pointing into the message. */
@@ -149,6 +164,8 @@ take_row(struct pgoutput *p, struct wire *w, char letter)
 
 	if (w->bad || r == NULL || !p->in_transaction)
 		return damaged("a row of an unknown table, or outside a transaction");
+	if (p->skipping)
+		return PGOUTPUT_NOTHING;
 	if (part == 'K' || part == 'O') {
 		old_part = part;
 		read_tuple(&p->old, w);
@@ -192,6 +209,8 @@ take_truncate(struct pgoutput *p, struct wire *w)
 
 	if (w->bad || n > (size_t)(w->end - w->p) / 4 || !p->in_transaction)
 		return damaged("Truncate");
+	if (p->skipping)
+		return PGOUTPUT_NOTHING;
 	open_unit(p);
 	for (uint32_t i = 0; i < n; i++) {
 		struct relation *r = relations_find(&p->relations, wire_u32(w));
@@ -228,6 +247,8 @@ take_message(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 
 	if (w->bad || transactional != p->in_transaction)
 		return damaged("Message");
+	if (transactional ? p->skipping : lsn <= p->resume)
+		return PGOUTPUT_NOTHING;
 	if (!transactional)
 		p->begin = (struct frame_begin) { .lsn = lsn, .time = wall_us(), .has_xid = true };
 	open_unit(p);
@@ -245,10 +266,103 @@ from_status(enum pg_status status)
 	switch (status) {
 	case PG_OK: return PGOUTPUT_NOTHING;
 	case PG_STOPPED: return PGOUTPUT_STOPPED;
-	case PG_TEMPORARY: return PGOUTPUT_TEMPORARY;
+	case PG_TEMPORARY: return PGOUTPUT_LOST;
 	case PG_PERMANENT: break;
 	}
 	return PGOUTPUT_PERMANENT;
+}
+
+/* What a transaction consists of, and messages outside of one. */
+static enum pgoutput_event
+take_change(struct pgoutput *p, char letter, struct wire *w, uint64_t *end_lsn)
+{
+	switch (letter) {
+	case 'I':
+	case 'U':
+	case 'D': return take_row(p, w, letter);
+	case 'R': return from_status(relations_take(&p->relations, w->p, (size_t)(w->end - w->p)));
+	case 'Y':
+		return relations_take_type(&p->relations, w->p, (size_t)(w->end - w->p)) == 0
+		    ? PGOUTPUT_NOTHING
+		    : PGOUTPUT_PERMANENT;
+	case 'T': return take_truncate(p, w);
+	case 'M': return take_message(p, w, end_lsn);
+	case 'O': return PGOUTPUT_NOTHING; /* where another server's change came from */
+	default: return damaged("its first byte");
+	}
+}
+
+/*
+ * Transactions in progress
+ */
+
+static enum pgoutput_event
+take_stream_start(struct pgoutput *p, struct wire *w)
+{
+	uint32_t xid = wire_u32(w);
+
+	(void)wire_u8(w); /* whether it is the transaction's first piece */
+	if (w->bad || p->in_transaction)
+		return damaged("Stream Start");
+	p->stream = spools_open(&p->spools, xid);
+	return PGOUTPUT_NOTHING;
+}
+
+/* A message between Stream Start and Stop. */
+static enum pgoutput_event
+take_streamed(struct pgoutput *p, char letter, struct wire *w)
+{
+	uint32_t xid;
+
+	if (letter == 'E') {
+		p->stream = NULL;
+		return PGOUTPUT_NOTHING;
+	}
+	/* It stands in all but Origin (src/backend/replication/logical/proto.c). */
+	if (letter == 'O')
+		return PGOUTPUT_NOTHING;
+	xid = wire_u32(w);
+	if (w->bad || letter == '\0' || strchr("RYIUDTM", letter) == NULL)
+		return damaged("a transaction in progress");
+	if (spool_add(&p->spools, p->stream, xid, letter, w->p, (size_t)(w->end - w->p)) != 0)
+		return PGOUTPUT_TEMPORARY;
+	return PGOUTPUT_NOTHING;
+}
+
+static enum pgoutput_event
+take_stream_commit(struct pgoutput *p, struct wire *w)
+{
+	uint32_t xid = wire_u32(w);
+
+	(void)wire_u8(w); /* flags, unused */
+	p->begin.lsn = wire_u64(w);
+	p->replay_end = wire_u64(w);
+	p->begin.time = (int64_t)wire_u64(w) + PG_EPOCH_US;
+	p->begin.xid = xid;
+	p->begin.has_xid = true;
+	if (w->bad || p->in_transaction)
+		return damaged("Stream Commit");
+	start_transaction(p);
+	p->replay = spools_open(&p->spools, xid);
+	return PGOUTPUT_BEGIN;
+}
+
+/* Parallel streaming, which is not asked for, would add where and when. */
+static enum pgoutput_event
+take_stream_abort(struct pgoutput *p, struct wire *w)
+{
+	uint32_t xid = wire_u32(w), subxid = wire_u32(w);
+	struct spool *s = spools_find(&p->spools, xid);
+
+	if (w->bad)
+		return damaged("Stream Abort");
+	if (s == NULL)
+		return PGOUTPUT_NOTHING;
+	if (xid == subxid)
+		spool_drop(&p->spools, s);
+	else if (spool_rollback(&p->spools, s, subxid) != 0)
+		return PGOUTPUT_TEMPORARY;
+	return PGOUTPUT_NOTHING;
 }
 
 enum pgoutput_event
@@ -257,20 +371,43 @@ pgoutput_take(struct pgoutput *p, const char *msg, size_t len, uint64_t *end_lsn
 	struct wire w = { .p = msg, .end = msg + len };
 	char letter = (char)wire_u8(&w);
 
+	if (p->stream != NULL)
+		return take_streamed(p, letter, &w);
 	switch (letter) {
-	case 'I':
-	case 'U':
-	case 'D': return take_row(p, &w, letter);
 	case 'B': return take_begin(p, &w);
 	case 'C': return take_commit(p, &w, end_lsn);
-	case 'R': return from_status(relations_take(&p->relations, w.p, (size_t)(w.end - w.p)));
-	case 'Y':
-		return relations_take_type(&p->relations, w.p, (size_t)(w.end - w.p)) == 0
-		    ? PGOUTPUT_NOTHING
-		    : PGOUTPUT_PERMANENT;
-	case 'T': return take_truncate(p, &w);
-	case 'M': return take_message(p, &w, end_lsn);
-	case 'O': return PGOUTPUT_NOTHING; /* where another server's change came from */
-	default: return damaged("its first byte");
+	case 'S': return take_stream_start(p, &w);
+	case 'c': return take_stream_commit(p, &w);
+	case 'A': return take_stream_abort(p, &w);
+	default: return take_change(p, letter, &w, end_lsn);
 	}
+}
+
+enum pgoutput_event
+pgoutput_replay(struct pgoutput *p, uint64_t *end_lsn)
+{
+	const char *msg;
+	size_t len;
+	int n = p->skipping ? 0 : spool_next(p->replay, &msg, &len);
+	struct wire w;
+
+	if (n < 0)
+		return PGOUTPUT_TEMPORARY;
+	if (n > 0) {
+		w = (struct wire) { .p = msg + 1, .end = msg + len };
+		return take_change(p, msg[0], &w, end_lsn);
+	}
+	spool_drop(&p->spools, p->replay);
+	p->replay = NULL;
+	*end_lsn = p->replay_end;
+	return end_transaction(p, *end_lsn);
+}
+
+void
+pgoutput_disconnected(struct pgoutput *p, uint64_t resume)
+{
+	p->in_transaction = p->in_unit = p->skipping = false;
+	p->stream = p->replay = NULL;
+	spools_clear(&p->spools);
+	p->resume = resume;
 }

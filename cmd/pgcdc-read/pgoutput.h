@@ -8,11 +8,13 @@
 #include "buf.h"
 #include "frame.h"
 #include "relation.h"
+#include "spool.h"
 
 /*
- * Decode pgoutput, protocol version 1 ("Logical Replication Message Formats" in
+ * Decode pgoutput, protocol versions 1 to 4 ("Logical Replication Message Formats" in
  * PostgreSQL's manual), into frames.  A transaction becomes a unit once it shows a row;
- * an empty one leaves no trace.
+ * an empty one leaves no trace.  One that is streamed before it commits is spooled, and
+ * replayed when it did; parallel streaming and two_phase are not asked for.
  */
 
 /* A column of a tuple as it stands in the message. */
@@ -29,10 +31,16 @@ struct tuple {
 
 struct pgoutput {
 	struct relations relations;
+	struct spools spools;
 	struct buf *out;          /* frames are appended here */
 	bool in_transaction;      /* Begin was seen, Commit not yet */
 	bool in_unit;             /* its B was emitted */
+	bool skipping;            /* the transaction was emitted before */
 	struct frame_begin begin; /* of the transaction */
+	uint64_t resume;          /* commits before it were emitted, or never will be */
+	struct spool *stream;     /* inside Stream Start ... Stream Stop */
+	struct spool *replay;     /* committed: its messages are taken now */
+	uint64_t replay_end;      /* end of its commit */
 	uint64_t seq;             /* of the last unit emitted; counts from 1 */
 	uint64_t rows;
 	struct tuple new, old;
@@ -44,11 +52,23 @@ enum pgoutput_event {
 	PGOUTPUT_UNIT,  /* a unit is complete: seq, and end_lsn to be confirmed */
 	PGOUTPUT_EMPTY, /* a transaction without a row ended at end_lsn */
 	PGOUTPUT_STOPPED,
-	PGOUTPUT_TEMPORARY, /* said on the log */
+	PGOUTPUT_LOST,      /* a connection is; said on the log */
+	PGOUTPUT_TEMPORARY, /* the disk is full, or the like; said on the log */
 	PGOUTPUT_PERMANENT,
 };
 
+/* Take a message of the server.  Not while replay is set. */
 enum pgoutput_event pgoutput_take(struct pgoutput *, const char *msg, size_t len,
     uint64_t *end_lsn) __attribute__((warn_unused_result));
+
+/* While replay is set: take the next message of that transaction. */
+enum pgoutput_event pgoutput_replay(struct pgoutput *, uint64_t *end_lsn)
+    __attribute__((warn_unused_result));
+
+/*
+ * The connection is gone.  Another one will send again what comes behind resume: an open
+ * unit is begun again, spools are dropped.
+ */
+void pgoutput_disconnected(struct pgoutput *, uint64_t resume);
 
 #endif

@@ -71,11 +71,9 @@ reached(struct reader *r, uint64_t lsn)
 
 /* Returns an exit status, or -1 to go on. */
 static int
-take_change(struct reader *r, const char *msg, size_t len)
+take_event(struct reader *r, enum pgoutput_event event, uint64_t end_lsn)
 {
-	uint64_t end_lsn = 0;
-
-	switch (pgoutput_take(&r->pgo, msg, len, &end_lsn)) {
+	switch (event) {
 	case PGOUTPUT_NOTHING: return -1;
 	case PGOUTPUT_BEGIN:
 		if (r->stop_at != 0 && r->pgo.begin.lsn >= r->stop_at)
@@ -88,6 +86,7 @@ take_change(struct reader *r, const char *msg, size_t len)
 		return -1;
 	case PGOUTPUT_EMPTY: reached(r, end_lsn); return -1;
 	case PGOUTPUT_STOPPED: end_stream(r, "term"); return -1;
+	case PGOUTPUT_LOST:
 	case PGOUTPUT_TEMPORARY: return EXIT_TEMPORARY;
 	case PGOUTPUT_PERMANENT: break;
 	}
@@ -116,14 +115,17 @@ take_message(struct reader *r, const char *msg, size_t len)
 {
 	struct wire w = { .p = msg, .end = msg + len };
 	char kind = (char)wire_u8(&w);
-	uint64_t lsn = wire_u64(&w);
+	uint64_t lsn = wire_u64(&w), end_lsn = 0;
+	enum pgoutput_event event;
 
 	(void)wire_u64(&w); /* sent at; of XLogData: the end of the server's log */
 	if (kind == 'w') {
 		(void)wire_u64(&w);
 		r->asks = 0;
-		if (!w.bad)
-			return take_change(r, w.p, (size_t)(w.end - w.p));
+		if (!w.bad) {
+			event = pgoutput_take(&r->pgo, w.p, (size_t)(w.end - w.p), &end_lsn);
+			return take_event(r, event, end_lsn);
+		}
 	} else if (kind == 'k') {
 		if (wire_u8(&w) != 0) {
 			r->reply_wanted = true;
@@ -137,7 +139,7 @@ take_message(struct reader *r, const char *msg, size_t len)
 		 * Inside a transaction it tells how far decoding came, not what was sent.
 		 * It can go backward, too: reached() keeps the highest.
 		 */
-		if (!w.bad && !r->pgo.in_transaction)
+		if (!w.bad && !r->pgo.in_transaction && r->pgo.stream == NULL)
 			reached(r, lsn);
 	}
 	if (w.bad || (kind != 'w' && kind != 'k')) {
@@ -203,24 +205,46 @@ flush_out(struct reader *r)
 	return errno == EBADF ? EXIT_PERMANENT : EXIT_TEMPORARY;
 }
 
+/* The next message of a transaction that was streamed before it committed. */
+static int
+replay(struct reader *r)
+{
+	uint64_t end_lsn = 0;
+	enum pgoutput_event event = pgoutput_replay(&r->pgo, &end_lsn);
+
+	r->messages++;
+	return take_event(r, event, end_lsn);
+}
+
+/* The next message that has arrived. */
+static int
+receive(struct reader *r)
+{
+	char *msg;
+	int n = PQgetCopyData(r->conn, &msg, 1), code;
+
+	r->input_empty = n == 0;
+	if (n == 0)
+		return -1;
+	if (n < 0)
+		return stream_failed(r);
+	code = take_message(r, msg, (size_t)n);
+	PQfreemem(msg);
+	r->messages++;
+	return code;
+}
+
 /* Take what has arrived, as far as the output allows.  An exit status, or -1. */
 static int
 pump(struct reader *r)
 {
 	for (int i = 0; i < MESSAGES_A_TURN && may_read(r); i++) {
-		char *msg;
-		int n = PQgetCopyData(r->conn, &msg, 1), code;
+		int code = r->pgo.replay != NULL ? replay(r) : receive(r);
 
-		r->input_empty = n == 0;
-		if (n == 0)
-			break;
-		if (n < 0)
-			return stream_failed(r);
-		code = take_message(r, msg, (size_t)n);
-		PQfreemem(msg);
-		r->messages++;
 		if (code >= 0)
 			return code;
+		if (r->input_empty)
+			break;
 		if (fdout_pending(&r->out) >= OUT_FLUSH && (code = flush_out(r)) >= 0)
 			return code;
 	}
@@ -333,7 +357,7 @@ wait_events(struct reader *r, int64_t now)
 		(void)poll(p + 1, 5, timeout);
 		timeout = 0;
 	}
-	p[0].events = (short)((may_read(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
+	p[0].events = (short)((may_read(r) && r->pgo.replay == NULL ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
 	/* Not reading, its end would be told again and again. */
 	if (p[0].events == 0)
 		p[0].fd = -1;
@@ -357,7 +381,7 @@ wait_events(struct reader *r, int64_t now)
 		ack_accept(&r->ack);
 	if (p[3].revents != 0)
 		code = take_acks(r);
-	if (code < 0 && may_read(r) && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
+	if (code < 0 && may_read(r) && r->pgo.replay == NULL && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
 		code = consume(r);
 	return code;
 }
@@ -558,6 +582,8 @@ reader_run(const struct options *o)
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
 	code = open_sink(&r);
+	if (code < 0 && spools_init(&r.pgo.spools, o->spool_dir, o->spool_mem) != 0)
+		code = EXIT_PERMANENT;
 	if (code < 0)
 		code = connect_and_stream(&r);
 	PQfinish(r.conn);

@@ -58,11 +58,7 @@ identify(const struct setup *s)
 		return status;
 	v->version = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
 	v->wal_sender_timeout_ms = atoi(PQgetvalue(res, 0, 2));
-	if (v->version < OLDEST_SERVER) {
-		log_error("the server is too old", kv_uint("version", v->version),
-		    kv_str("remedy", "PostgreSQL 14 or later"));
-		status = PG_PERMANENT;
-	} else if (strcmp(PQgetvalue(res, 0, 1), "logical") != 0) {
+	if (strcmp(PQgetvalue(res, 0, 1), "logical") != 0) {
 		log_error("the server's wal_level is not logical",
 		    kv_str("wal_level", PQgetvalue(res, 0, 1)),
 		    kv_str("remedy", "set wal_level = logical in postgresql.conf and restart "
@@ -71,6 +67,34 @@ identify(const struct setup *s)
 	}
 	PQclear(res);
 	return status;
+}
+
+/* What depends on the server's version. */
+static enum pg_status
+check_version(const struct setup *s)
+{
+	struct server *v = s->server;
+	int newest = v->version < 150000 ? 2 : v->version < 160000 ? 3 : 4;
+	const char *what = NULL, *remedy = NULL;
+
+	v->proto = s->o->proto != 0 ? s->o->proto : newest;
+	if (v->version < OLDEST_SERVER) {
+		what = "the server is too old";
+		remedy = "PostgreSQL 14 or later";
+	} else if (v->proto > newest) {
+		what = "the server does not have that version of the protocol";
+		remedy = "a lower --proto, or none: then the newest one is taken";
+	} else if (s->o->no_origin && v->version < 160000) {
+		what = "the server cannot tell changes by their origin";
+		remedy = "PostgreSQL 16 or later, or --origin any";
+	} else if (s->o->failover && v->version < 170000) {
+		what = "the server does not synchronize slots to its standbys";
+		remedy = "PostgreSQL 17 or later, or do without --failover";
+	}
+	if (what == NULL)
+		return PG_OK;
+	log_error(what, kv_uint("version", v->version), kv_str("remedy", remedy));
+	return PG_PERMANENT;
 }
 
 /* "a,s.b,\"C d\"" is passed on as SQL's own list; "*" stands for all tables. */
@@ -160,7 +184,8 @@ create_slot(const struct setup *s)
 		PQfreemem(quoted);
 		return PG_PERMANENT;
 	}
-	buf_printf(&sql, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput NOEXPORT_SNAPSHOT", quoted);
+	buf_printf(&sql, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput %s", quoted,
+	    s->o->failover ? "(SNAPSHOT 'nothing', FAILOVER)" : "NOEXPORT_SNAPSHOT");
 	PQfreemem(quoted);
 	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
 	buf_free(&sql);
@@ -325,9 +350,10 @@ start_streaming(const struct setup *s, bool *busy)
 	}
 	literal = pg_literal(s->conn, buf_cstr(&names));
 	buf_printf(&sql,
-	    "START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names %s%s)",
-	    slot, lsn_print(s->server->start, lsn), literal,
-	    o->messages ? ", messages 'true'" : "");
+	    "START_REPLICATION SLOT %s LOGICAL %s (proto_version '%d', publication_names %s%s%s%s)",
+	    slot, lsn_print(s->server->start, lsn), s->server->proto, literal,
+	    s->server->proto > 1 ? ", streaming 'on'" : "", o->messages ? ", messages 'true'" : "",
+	    o->no_origin ? ", origin 'none'" : "");
 	PQfreemem(slot);
 	PQfreemem(literal);
 	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
@@ -387,6 +413,8 @@ setup_start(const struct pg_wait *w, PGconn *conn, const struct options *o, stru
 	struct setup s = { .wait = w, .conn = conn, .o = o, .state = st, .server = v };
 	enum pg_status status = identify(&s);
 
+	if (status == PG_OK)
+		status = check_version(&s);
 	for (size_t i = 0; i < o->n_publications && status == PG_OK; i++)
 		status = check_publication(&s, o->publications[i]);
 	if (status == PG_OK)

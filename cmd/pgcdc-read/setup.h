@@ -18,6 +18,7 @@ struct server {
 	char database[64];
 	uint64_t timeline;
 	uint64_t version;         /* server_version_num, 150018 */
+	int proto;                /* pgoutput's, as it was asked for */
 	int wal_sender_timeout_ms; /* 0: none */
 	uint64_t confirmed_flush; /* of the slot, when it was taken */
 	uint64_t start;           /* where streaming goes on */
