@@ -1,20 +1,29 @@
 #include "catalog.h"
 #include "log.h"
 
-static enum pg_status
-open_catalog(struct catalog *c)
+enum pg_status
+catalog_open(struct catalog *c)
 {
+	enum pg_status status;
+
 	if (c->conninfo == NULL || c->refused ||
 	    (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK))
 		return PG_OK;
 	catalog_close(c);
-	return pg_connect(&c->wait, c->conninfo, false, &c->conn);
+	status = pg_connect(&c->wait, c->conninfo, false, c->peer, &c->conn);
+	if (status != PG_PERMANENT)
+		return status;
+	c->refused = true;
+	log_warn("the catalog cannot be asked: values of types that PostgreSQL does not bring "
+	         "itself are text, and primary keys of several columns are not known",
+	    kv_str("remedy", "let the user connect twice"));
+	return PG_OK;
 }
 
 enum pg_status
 catalog_query(struct catalog *c, const char *sql, const char *what, PGresult **res)
 {
-	enum pg_status status = open_catalog(c);
+	enum pg_status status = catalog_open(c);
 
 	*res = NULL;
 	if (status != PG_OK || c->conn == NULL)

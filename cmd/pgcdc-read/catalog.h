@@ -18,6 +18,12 @@ struct catalog {
 };
 
 /*
+ * Open it where it is not.  A server that does not let us is no error: refused is set, with a
+ * warning.
+ */
+enum pg_status catalog_open(struct catalog *) __attribute__((warn_unused_result));
+
+/*
  * Run a query that gives rows.  On PG_OK *res is to be PQcleared, or NULL where there is no
  * catalog to be asked.  Otherwise it was said on the log; what says what failed.
  */

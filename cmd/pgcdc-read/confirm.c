@@ -1,9 +1,14 @@
+#include <sys/ioctl.h>
+
+#include <linux/sockios.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "confirm.h"
+#include "exitcode.h"
 #include "fdio.h"
 #include "log.h"
 
@@ -36,14 +41,12 @@ move_flush(struct reader *r, int64_t now, bool at_once)
 
 	if (lsn <= r->flush_lsn)
 		return 0;
-	if (r->state.path != NULL) {
-		if (!at_once && now - r->last_save < CONFIRM_US)
-			return 0;
-		r->last_save = now;
-		r->state.acked = lsn;
-		if (state_save(&r->state) != 0)
-			return -1;
-	}
+	if (r->state.path != NULL && !at_once && now - r->last_save < CONFIRM_US)
+		return 0;
+	r->last_save = now;
+	r->state.acked = lsn;
+	if (state_save(&r->state) != 0)
+		return -1;
 	r->flush_lsn = lsn;
 	return 0;
 }
@@ -69,7 +72,7 @@ static int
 send_status(struct reader *r, int64_t now, bool ask)
 {
 	char m[34] = { 'r' };
-	uint64_t written = r->idle_lsn > r->flush_lsn ? r->idle_lsn : r->flush_lsn;
+	uint64_t written = r->received_lsn > r->flush_lsn ? r->received_lsn : r->flush_lsn;
 
 	/* What went before has not even left: the server cannot miss another one. */
 	if (r->conn_pending)
@@ -87,22 +90,55 @@ send_status(struct reader *r, int64_t now, bool ask)
 	return confirm_flush(r);
 }
 
-/* When the next status update is due. */
+/* Nothing came for half of the time after which the connection is given up. */
+static bool
+is_silent(const struct reader *r, int64_t now)
+{
+	return now - r->received_at > r->silence_us / 2;
+}
+
+/* The server's answer is waited for. */
+static bool
+asks(const struct reader *r, int64_t now)
+{
+	return (r->o->until_caught_up && r->ended == NULL) || is_silent(r, now);
+}
+
 int64_t
 confirm_due(const struct reader *r)
 {
+	bool news = confirmable(r) > r->sent_flush;
 	int64_t due = r->last_status + r->status_interval;
 
+	if (r->conn == NULL)
+		return confirmable(r) > r->flush_lsn ? r->last_save + CONFIRM_US : INT64_MAX;
 	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
 		due = r->last_status + REPLY_MIN_US;
 	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)
 		due = r->last_status + ASK_US;
-	if (confirmable(r) > r->sent_flush && r->last_status + CONFIRM_US < due)
+	if (news && r->last_status + CONFIRM_US < due)
 		due = r->last_status + CONFIRM_US;
 	return due;
 }
 
-/* A broken connection is noticed by who reads from it. */
+/*
+ * While nothing is read, small packets can fill the receive buffer beyond the window that was
+ * promised; what arrives then is dropped together with its acknowledgement of what we sent,
+ * and nothing gets through any more.  A little room brings the connection back.
+ */
+static void
+unwedge(struct reader *r, int64_t now)
+{
+	int unacknowledged = 0;
+
+	if (r->reads || now - r->last_status < ASK_US ||
+	    ioctl(PQsocket(r->conn), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0)
+		return;
+	log_debug("reading a little for the connection's sake",
+	    kv_int("unacknowledged", unacknowledged));
+	(void)PQconsumeInput(r->conn);
+}
+
 int
 confirm_tick(struct reader *r, int64_t now)
 {
@@ -110,7 +146,10 @@ confirm_tick(struct reader *r, int64_t now)
 		return 0;
 	if (move_flush(r, now, false) != 0)
 		return -1;
-	(void)send_status(r, now, r->o->until_caught_up && r->ended == NULL);
+	if (r->conn == NULL)
+		return 0;
+	unwedge(r, now);
+	(void)send_status(r, now, asks(r, now));
 	return 0;
 }
 
@@ -129,6 +168,12 @@ confirm_file(struct reader *r, int64_t now, bool at_once)
 	r->last_sync = now;
 	return units_stored(&r->units, r->units.emitted,
 	    r->units.lsn[r->units.emitted & (r->units.cap - 1)]);
+}
+
+int
+confirm_save(struct reader *r, int code)
+{
+	return move_flush(r, now_us(), true) == 0 || code != EXIT_DONE ? code : EXIT_TEMPORARY;
 }
 
 /*

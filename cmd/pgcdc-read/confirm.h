@@ -23,6 +23,12 @@ int confirm_tick(struct reader *, int64_t now) __attribute__((warn_unused_result
 int confirm_file(struct reader *, int64_t now, bool at_once) __attribute__((warn_unused_result));
 
 /*
+ * At the end without a connection: what is stored goes to the state file.  code, or
+ * EXIT_TEMPORARY where that fails.
+ */
+int confirm_save(struct reader *, int code) __attribute__((warn_unused_result));
+
+/*
  * Confirm for the last time and close in order: the server must have read the update
  * before the connection goes, so its answer to the end of COPY is waited for, 5 s at most.
  */

@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include "exitcode.h"
 #include "fdio.h"
 #include "options.h"
@@ -10,6 +12,8 @@ main(int argc, char **argv)
 
 	if (fd_open_standard() != 0)
 		return EXIT_TEMPORARY;
+	/* What a large row needed goes back to the system behind it, whatever came before. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 	options_parse(argc, argv, &o);
 	return reader_run(&o);
 }

@@ -10,7 +10,7 @@
 
 #define TICK_MS 100
 
-/* Wait until fd is ready for events, ticking; false when a signal came. */
+/* Wait until fd is ready for events, ticking; false when that came to an end. */
 static bool
 wait_fd(const struct pg_wait *w, int fd, short events)
 {
@@ -19,10 +19,8 @@ wait_fd(const struct pg_wait *w, int fd, short events)
 			{ .fd = w->signal_fd, .events = POLLIN } };
 		int n = poll(p, 2, TICK_MS);
 
-		if (sig_terms() > 0)
+		if (sig_terms() > 0 || (w->tick != NULL && w->tick(w->arg) != 0))
 			return false;
-		if (w->tick != NULL)
-			w->tick(w->arg);
 		if (n > 0 && p[0].revents != 0)
 			return true;
 	}
@@ -31,15 +29,17 @@ wait_fd(const struct pg_wait *w, int fd, short events)
 enum pg_status
 pg_wait_ms(const struct pg_wait *w, int ms)
 {
-	struct pollfd p[2] = { { .fd = w->signal_fd, .events = POLLIN }, { .fd = w->out_fd } };
+	struct pollfd p = { .fd = w->signal_fd, .events = POLLIN };
 
-	(void)poll(p, 2, ms);
-	if (sig_terms() > 0)
-		return PG_STOPPED;
-	if (p[1].revents == 0)
-		return PG_OK;
-	log_error("standard output is closed: the next stage is gone");
-	return PG_TEMPORARY;
+	while (ms > 0) {
+		int slice = ms < TICK_MS ? ms : TICK_MS;
+
+		(void)poll(&p, 1, slice);
+		if (sig_terms() > 0 || (w->tick != NULL && w->tick(w->arg) != 0))
+			return PG_STOPPED;
+		ms -= slice;
+	}
+	return PG_OK;
 }
 
 /* The first line of a message without its severity: what fits a log line's value. */
@@ -69,7 +69,7 @@ has_any(const char *words, const char *const *list, size_t n)
  * knows a server that starts or stops in every language, but asks only now.
  */
 static enum pg_status
-connect_failed(PGconn *conn, const char *conninfo)
+connect_failed(PGconn *conn, const char *conninfo, bool second)
 {
 	static const char *const permanent[] = { "FATAL:", "invalid", "missing \"=\"",
 		"unterminated", "unrecognized", "could not match", "definition of service",
@@ -86,7 +86,10 @@ connect_failed(PGconn *conn, const char *conninfo)
 	enum pg_status status = PG_TEMPORARY;
 	PGPing ping;
 
-	if (has_any(words, permanent, sizeof(permanent) / sizeof(permanent[0])) &&
+	/* CONNECTION LIMIT of a role or database: this program has the one that is allowed. */
+	if (second && strstr(words, "too many connections for") != NULL) {
+		status = PG_PERMANENT;
+	} else if (has_any(words, permanent, sizeof(permanent) / sizeof(permanent[0])) &&
 	    !has_any(words, temporary, sizeof(temporary) / sizeof(temporary[0]))) {
 		status = PG_PERMANENT;
 		ping = PQpingParams(keys, values, 1);
@@ -106,7 +109,10 @@ connect_failed(PGconn *conn, const char *conninfo)
 		remedy = "raise max_wal_senders in postgresql.conf and restart the server";
 	else if (strstr(words, "database \"") != NULL && strstr(words, "does not exist") != NULL)
 		remedy = "name the database to read from by dbname= or PGDATABASE";
-	log_server_words(LOG_ERROR, "cannot connect to PostgreSQL", words, remedy);
+	if (second)
+		log_server_words(LOG_WARN, "cannot connect to PostgreSQL a second time", words, remedy);
+	else
+		log_server_words(LOG_ERROR, "cannot connect to PostgreSQL", words, remedy);
 	return status;
 }
 
@@ -137,13 +143,19 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 }
 
 enum pg_status
-pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, PGconn **out)
+pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, const PGconn *peer,
+    PGconn **out)
 {
-	/* Later ones win; dbname is expanded first, so these stay in force. */
-	const char *const keys[] = { "dbname", "replication", "client_encoding",
-		"fallback_application_name", NULL };
-	const char *const values[] = { conninfo, replication ? "database" : "false", "UTF8",
-		replication ? "pgcdc-read" : "pgcdc-read catalog", NULL };
+	/*
+	 * Later ones win, and dbname is expanded where it stands.  A status update that nobody
+	 * acknowledges for a minute and a half means that the network is cut.
+	 */
+	const char *const keys[] = { "tcp_user_timeout", "dbname", "replication",
+		"client_encoding", "fallback_application_name", peer ? "host" : NULL, "hostaddr",
+		"port", "target_session_attrs", NULL };
+	const char *const values[] = { "90000", conninfo, replication ? "database" : "false",
+		"UTF8", replication ? "pgcdc-read" : "pgcdc-read catalog", peer ? PQhost(peer) : NULL,
+		peer ? PQhostaddr(peer) : NULL, peer ? PQport(peer) : NULL, "any", NULL };
 	PGconn *conn = PQconnectStartParams(keys, values, 1);
 	PostgresPollingStatusType poll_for = PGRES_POLLING_WRITING;
 	enum pg_status status;
@@ -161,7 +173,7 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, PGco
 		poll_for = PQconnectPoll(conn);
 	}
 	if (PQstatus(conn) != CONNECTION_OK) {
-		status = connect_failed(conn, conninfo);
+		status = connect_failed(conn, conninfo, peer != NULL);
 		PQfinish(conn);
 		return status;
 	}

@@ -13,29 +13,28 @@
 
 struct pg_wait {
 	int signal_fd;         /* from sig_init */
-	int out_fd;            /* a pipe whose end pg_wait_ms shall notice, or -1 */
-	/* Called at least every 100 ms while waiting; NULL for none. */
-	void (*tick)(void *);
+	/* Called at least every 100 ms while waiting; not 0 ends the wait.  NULL for none. */
+	int (*tick)(void *);
 	void *arg;
 };
 
 enum pg_status {
 	PG_OK,
-	PG_STOPPED,   /* a signal came */
+	PG_STOPPED,   /* a signal came, or tick ended it */
 	PG_TEMPORARY, /* said on the log; a restart can help */
 	PG_PERMANENT, /* said on the log; it cannot */
 };
 
-/* Wait so long.  PG_TEMPORARY: nobody reads from out_fd any more. */
+/* Wait so long. */
 enum pg_status pg_wait_ms(const struct pg_wait *, int ms) __attribute__((warn_unused_result));
 
 /*
- * Connect; replication opens a walsender that also takes SQL.  *conn is NULL unless
- * PG_OK.  All settings that change how values print are set: UTC, ISO dates and
+ * Connect; replication opens a walsender that also takes SQL.  peer, or NULL, is a connection
+ * to the server that it must be, where conninfo has several.  *conn is NULL unless PG_OK.  All settings that change how values print are set: UTC, ISO dates and
  * intervals, all digits of floats, hex, UTF-8.
  */
 enum pg_status pg_connect(const struct pg_wait *, const char *conninfo, bool replication,
-    PGconn **conn) __attribute__((warn_unused_result));
+    const PGconn *peer, PGconn **conn) __attribute__((warn_unused_result));
 
 /*
  * Run one statement.  *res is the last result, to be PQcleared by the caller, or NULL

@@ -1,24 +1,21 @@
-#include <sys/stat.h>
-
-#include <bsd/stdlib.h>
-#include <bsd/string.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "confirm.h"
 #include "exitcode.h"
 #include "fdio.h"
-#include "filesink.h"
 #include "frame.h"
+#include "link.h"
 #include "log.h"
 #include "lsn.h"
 #include "reader.h"
+#include "serve.h"
 #include "session.h"
 #include "sig.h"
+#include "watch.h"
 #include "wire.h"
 
 #define OUT_HIGH  ((size_t)256 * 1024) /* stop reading while so much waits for stdout */
@@ -32,13 +29,11 @@
 #define DENSE     20000
 #define GATHER_MS 1
 
-#define STATUS_MAX_US   (10 * SECOND_US)
 #define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
 #define TERM_IN_UNIT_US SECOND_US /* a unit may end that long after TERM */
 
-/* WAL page header sizes, src/include/access/xlog_internal.h. */
-#define WAL_PAGE      8192
-#define WAL_LONG_HEAD 40
+#define BIG         (16 * 1024 * 1024) /* for so large a message libpq made a lot of room */
+#define MAX_WAIT_US (60 * SECOND_US)
 
 /*
  * The stream
@@ -85,8 +80,11 @@ take_event(struct reader *r, enum pgoutput_event event, uint64_t end_lsn)
 		reached(r, end_lsn);
 		return -1;
 	case PGOUTPUT_EMPTY: reached(r, end_lsn); return -1;
-	case PGOUTPUT_STOPPED: end_stream(r, "term"); return -1;
-	case PGOUTPUT_LOST:
+	case PGOUTPUT_STOPPED:
+		if (r->tick_code == GO_ON)
+			end_stream(r, "term");
+		return r->tick_code;
+	case PGOUTPUT_LOST: return LOST;
 	case PGOUTPUT_TEMPORARY: return EXIT_TEMPORARY;
 	case PGOUTPUT_PERMANENT: break;
 	}
@@ -118,6 +116,8 @@ take_message(struct reader *r, const char *msg, size_t len)
 	uint64_t lsn = wire_u64(&w), end_lsn = 0;
 	enum pgoutput_event event;
 
+	if (lsn > r->received_lsn && (kind == 'w' || kind == 'k'))
+		r->received_lsn = lsn;
 	(void)wire_u64(&w); /* sent at; of XLogData: the end of the server's log */
 	if (kind == 'w') {
 		(void)wire_u64(&w);
@@ -132,7 +132,7 @@ take_message(struct reader *r, const char *msg, size_t len)
 			if (shuts_down(r, lsn)) {
 				log_error("the server is shutting down and waits for what is not "
 				          "stored yet", kv_lsn("lsn", lsn));
-				return EXIT_TEMPORARY;
+				return LOST;
 			}
 		}
 		/*
@@ -154,55 +154,20 @@ static int
 stream_failed(struct reader *r)
 {
 	PGresult *res = PQgetResult(r->conn);
-	enum pg_status status;
+	enum pg_status status = PG_TEMPORARY;
 
-	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR) {
+	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR)
 		log_error("the server ended the stream");
-		status = PG_TEMPORARY;
-	} else {
-		const char *words = res ? PQresultErrorMessage(res) : "";
-		bool removed = strstr(words, "has already been removed") != NULL;
-		const char *remedy = NULL;
-
-		if (removed)
-			remedy = "make the slot anew and load the tables anew";
-		/* Catalogs are read as they were when the change was written. */
-		if (pg_sqlstate_is(res, "42704"))
-			remedy = "it did not exist when a change was written, even if it does "
-			         "now: make the slot anew, behind the publication, and load the "
-			         "tables anew";
-		status = pg_failed(r->conn, res, "the replication connection failed", remedy);
-		if (removed)
-			status = PG_PERMANENT;
-	}
+	else
+		status = setup_stream_failed(r->conn, res, "the replication connection failed");
 	PQclear(res);
-	return status == PG_PERMANENT ? EXIT_PERMANENT : EXIT_TEMPORARY;
+	return status == PG_PERMANENT ? EXIT_PERMANENT : LOST;
 }
 
 static bool
 may_read(const struct reader *r)
 {
-	return r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH && !units_full(&r->units);
-}
-
-/* After the end, with all stored, nobody needs to listen any more. */
-static bool
-may_be_gone(const struct reader *r)
-{
-	return r->ended != NULL && r->sink == SINK_ACK && units_none_open(&r->units);
-}
-
-static int
-flush_out(struct reader *r)
-{
-	if (fdout_pending(&r->out) == 0 || fdout_flush(&r->out) == 0)
-		return -1;
-	if (errno == EPIPE && may_be_gone(r)) {
-		r->out.off = r->out.buf.len = 0;
-		return -1;
-	}
-	log_error("cannot write to standard output or the file", kv_str("error", strerror(errno)));
-	return errno == EBADF ? EXIT_PERMANENT : EXIT_TEMPORARY;
+	return r->conn != NULL && r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH && !units_full(&r->units);
 }
 
 /* The next message of a transaction that was streamed before it committed. */
@@ -231,6 +196,9 @@ receive(struct reader *r)
 	code = take_message(r, msg, (size_t)n);
 	PQfreemem(msg);
 	r->messages++;
+	r->heard = true;
+	if (n >= BIG)
+		r->big_at = now_us();
 	return code;
 }
 
@@ -245,37 +213,21 @@ pump(struct reader *r)
 			return code;
 		if (r->input_empty)
 			break;
-		if (fdout_pending(&r->out) >= OUT_FLUSH && (code = flush_out(r)) >= 0)
+		if (fdout_pending(&r->out) >= OUT_FLUSH && (code = serve_flush(r)) != GO_ON)
 			return code;
 	}
-	return flush_out(r);
+	return serve_flush(r);
 }
 
 /*
  * The loop
  */
 
-static int
-take_acks(struct reader *r)
+/* Is the connection to be looked at? */
+static bool
+reads(const struct reader *r)
 {
-	uint64_t seq, lsn;
-
-	for (;;) {
-		switch (ack_next(&r->ack, &seq, &lsn)) {
-		case ACK_NOTHING: return -1;
-		case ACK_MOVED:
-			if (units_stored(&r->units, seq, lsn) == 0)
-				continue;
-			log_error("the writer acknowledged what was not sent", kv_uint("seq", seq),
-			    kv_lsn("lsn", lsn));
-			return EXIT_TEMPORARY;
-		case ACK_GONE:
-			if (may_be_gone(r))
-				return -1;
-			log_error("the writer is gone");
-			return EXIT_TEMPORARY;
-		}
-	}
+	return may_read(r) && r->pgo.replay == NULL;
 }
 
 /* The time until the next thing that is due, for poll. */
@@ -286,6 +238,8 @@ poll_timeout(const struct reader *r, int64_t now)
 
 	if (may_read(r) && !r->input_empty)
 		return 0;
+	if (link_due(r) < due)
+		due = link_due(r);
 	if (r->sink == SINK_FILE && !units_none_open(&r->units) && sync_due < due)
 		due = sync_due;
 	if (r->sink == SINK_ACK && r->ack.fd < 0 && now + SECOND_US < due)
@@ -294,6 +248,8 @@ poll_timeout(const struct reader *r, int64_t now)
 		due = r->drain_until;
 	if (r->term_at != 0 && r->ended == NULL && r->term_at + TERM_IN_UNIT_US < due)
 		due = r->term_at + TERM_IN_UNIT_US;
+	if (due - now > MAX_WAIT_US)
+		due = now + MAX_WAIT_US;
 	return due <= now ? 0 : (int)((due - now + 999) / 1000);
 }
 
@@ -303,6 +259,7 @@ consume(struct reader *r)
 	int code;
 
 	r->input_empty = false;
+	r->received_at = now_us();
 	if (PQconsumeInput(r->conn))
 		return -1;
 	/* What arrived before the end tells why. */
@@ -320,12 +277,24 @@ consume(struct reader *r)
 
 /*
  * The second connection is idle: it has something to say when the server ends it.  While
- * stdout is blocked nothing else tells that the server wants to shut down.
+ * stdout is blocked nothing else tells that the server wants to shut down; it takes no new
+ * connection then.
  */
-static bool
-catalog_lost(PGconn *conn)
+static int
+look_at_catalog(struct reader *r)
 {
-	return !PQconsumeInput(conn) || PQstatus(conn) == CONNECTION_BAD;
+	struct catalog *c = &r->pgo.relations.catalog;
+
+	if (PQconsumeInput(c->conn) && PQstatus(c->conn) == CONNECTION_OK)
+		return GO_ON;
+	log_warn("the server closed the second connection");
+	switch (catalog_open(c)) {
+	case PG_OK: return GO_ON;
+	case PG_STOPPED: return r->tick_code;
+	case PG_TEMPORARY: return LOST;
+	case PG_PERMANENT: break;
+	}
+	return EXIT_PERMANENT;
 }
 
 /* Let a dense stream gather; its socket is not looked at meanwhile. */
@@ -343,7 +312,7 @@ static int
 wait_events(struct reader *r, int64_t now)
 {
 	PGconn *catalog = r->ended == NULL ? r->pgo.relations.catalog.conn : NULL;
-	struct pollfd p[6] = { { .fd = PQsocket(r->conn) },
+	struct pollfd p[6] = { { .fd = r->conn ? PQsocket(r->conn) : -1 },
 		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
 		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
 		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
@@ -357,7 +326,7 @@ wait_events(struct reader *r, int64_t now)
 		(void)poll(p + 1, 5, timeout);
 		timeout = 0;
 	}
-	p[0].events = (short)((may_read(r) && r->pgo.replay == NULL ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
+	p[0].events = (short)((reads(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
 	/* Not reading, its end would be told again and again. */
 	if (p[0].events == 0)
 		p[0].fd = -1;
@@ -367,21 +336,17 @@ wait_events(struct reader *r, int64_t now)
 	if (poll(p, 6, timeout) <= 0)
 		return -1;
 	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking &&
-	    !may_be_gone(r)) {
-		log_error("standard output is closed: the next stage is gone");
-		return EXIT_TEMPORARY;
-	}
-	if (p[5].revents != 0 && catalog_lost(catalog)) {
-		log_error("the server closed the second connection: is it shutting down?");
-		return EXIT_TEMPORARY;
-	}
+	    !serve_may_be_gone(r))
+		return serve_output_closed();
+	if (p[5].revents != 0 && (code = look_at_catalog(r)) != GO_ON)
+		return code;
 	if (r->conn_pending && (p[0].revents & POLLOUT) != 0)
 		(void)confirm_flush(r);
 	if (p[2].revents != 0)
 		ack_accept(&r->ack);
 	if (p[3].revents != 0)
-		code = take_acks(r);
-	if (code < 0 && may_read(r) && r->pgo.replay == NULL && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
+		code = serve_acks(r);
+	if (code == GO_ON && reads(r) && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
 		code = consume(r);
 	return code;
 }
@@ -390,6 +355,11 @@ wait_events(struct reader *r, int64_t now)
 static int
 tick(struct reader *r, int64_t now)
 {
+	int code;
+
+	r->reads = reads(r);
+	if (!r->reads)
+		r->received_at = now;
 	if (r->sink == SINK_ACK)
 		ack_tick(&r->ack, now);
 	if (sig_terms() > 0 && r->term_at == 0)
@@ -399,7 +369,9 @@ tick(struct reader *r, int64_t now)
 		end_stream(r, "term");
 	if (confirm_file(r, now, r->ended != NULL) != 0 || confirm_tick(r, now) != 0)
 		return EXIT_TEMPORARY;
-	return -1;
+	if (r->conn != NULL && r->ended == NULL && (code = link_tick(r, now)) != GO_ON)
+		return code;
+	return r->conn != NULL && r->ended == NULL ? watch_tick(r, now) : GO_ON;
 }
 
 /* After E: is all written and stored, or the time for that over? */
@@ -426,141 +398,33 @@ loop(struct reader *r)
 		int64_t now = now_us();
 		int code = tick(r, now);
 
-		if (code < 0)
+		if (code == GO_ON)
+			code = link_retry(r, now);
+		if (code == GO_ON)
 			code = pump(r);
-		if (code < 0)
+		if (code == GO_ON)
 			code = drained(r, now);
-		if (code < 0)
+		if (code == GO_ON)
 			code = wait_events(r, now);
 		if (code >= 0)
 			return code;
+		if (code == LOST)
+			link_lost(r, false);
 	}
 }
 
-/*
- * Starting
- */
-
-/* While the catalog is asked, the replication connection must not fall silent. */
-static void
-catalog_tick(void *arg)
-{
-	/* A failure comes again, in the loop. */
-	(void)!confirm_tick(arg, now_us());
-}
-
-/* Where frames go, and who says that they are stored. */
 static int
-open_sink(struct reader *r)
+stream(struct reader *r)
 {
-	struct stat st;
-	bool permanent = false, file;
+	int code = link_start(r);
 
-	r->out.fd = STDOUT_FILENO;
-	file = r->o->out_path != NULL ||
-	    (r->o->ack_path == NULL && fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
-	if (file) {
-		r->out.fd = filesink_open(r->o->out_path, &permanent);
-		if (r->out.fd < 0)
-			return permanent ? EXIT_PERMANENT : EXIT_TEMPORARY;
-		file = fstat(r->out.fd, &st) == 0 && S_ISREG(st.st_mode);
-	}
-	r->sink = r->o->ack_path ? SINK_ACK : file ? SINK_FILE : SINK_NONE;
-	r->out.nonblocking = fd_prepare(r->out.fd);
-	r->wait.out_fd = r->out.nonblocking ? r->out.fd : -1;
-	if (r->sink == SINK_NONE)
-		log_warn("nothing is confirmed to the server: the output is no regular file",
-		    kv_str("remedy", "-a SOCKET with a writer, or -o FILE"));
-	return -1;
-}
-
-static void
-emit_hello(struct reader *r, const char *run)
-{
-	const struct options *o = r->o;
-	const struct server *v = &r->server;
-	static const char from[] = "pgcdc-read " PGCDC_VERSION;
-	struct frame_hello h = { .run = { run, (uint32_t)strlen(run) },
-		.from = { from, sizeof(from) - 1 },
-		.system = { v->system, (uint32_t)strlen(v->system) }, .timeline = v->timeline,
-		.database = { v->database, (uint32_t)strlen(v->database) },
-		.slot = { o->slot, (uint32_t)strlen(o->slot) }, .server = v->version };
-
-	frame_put_hello(&r->out.buf, &h, (const char *const *)o->publications, o->n_publications);
-}
-
-/* Everything is known: set the positions and intervals. */
-static int
-begin(struct reader *r)
-{
-	char run[33];
-	unsigned char random[16];
-	int64_t timeout = (int64_t)r->server.wal_sender_timeout_ms * 1000;
-	bool permanent;
-
-	arc4random_buf(random, sizeof(random));
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(run + 2 * i, 3, "%02x", random[i]);
-	if (r->sink == SINK_ACK && ack_listen(&r->ack, r->o->ack_path, run, &permanent) != 0)
-		return permanent ? EXIT_PERMANENT : EXIT_TEMPORARY;
-	r->idle_lsn = r->flush_lsn = r->units.stored_lsn = r->server.start;
-	r->status_interval = STATUS_MAX_US;
-	if (timeout > 0 && timeout / 4 < STATUS_MAX_US)
-		r->status_interval = timeout / 4 > 1000 ? timeout / 4 : 1000;
-	r->last_save = now_us() - SECOND_US;
-	r->stop_at = r->o->endpos;
-	if (r->o->until_caught_up) {
-		/* At a page's start the insert position is behind the page's header. */
-		r->stop_at = r->server.insert_lsn;
-		if (r->stop_at % WAL_PAGE <= WAL_LONG_HEAD)
-			r->stop_at -= r->stop_at % WAL_PAGE;
-	}
-	strlcpy(r->state.system, r->server.system, sizeof(r->state.system));
-	strlcpy(r->state.slot, r->o->slot, sizeof(r->state.slot));
-	r->state.timeline = r->server.timeline;
-	r->state.acked = r->flush_lsn;
-	if (r->state.path != NULL && state_save(&r->state) != 0)
-		return errno == EACCES || errno == ENOENT || errno == ENOTDIR || errno == EROFS
-		    ? EXIT_PERMANENT
-		    : EXIT_TEMPORARY;
-	emit_hello(r, run);
-	log_info("streaming", kv_str("slot", r->o->slot), kv_lsn("from", r->server.start),
-	    kv_str("database", r->server.database), kv_uint("server", r->server.version));
-	return -1;
-}
-
-/*
- * TERM before the stream began: nothing was emitted, and that is said in order.  A file has
- * the E of the run before.
- */
-static int
-stopped_early(struct reader *r)
-{
-	if (r->sink == SINK_FILE)
-		return EXIT_DONE;
-	frame_put_end(&r->out.buf, 0, "term");
-	return fdout_flush(&r->out) == 0 ? EXIT_DONE : EXIT_TEMPORARY;
-}
-
-static int
-connect_and_stream(struct reader *r)
-{
-	enum pg_status status;
-	int code;
-
-	status = pg_connect(&r->wait, r->o->conninfo, true, &r->conn);
-	if (status == PG_OK)
-		status = setup_start(&r->wait, r->conn, r->o, &r->state, &r->server);
-	if (status == PG_STOPPED)
-		return stopped_early(r);
-	if (status != PG_OK)
-		return status == PG_PERMANENT ? EXIT_PERMANENT : EXIT_TEMPORARY;
-	code = begin(r);
-	if (code < 0)
+	if (code == GO_ON)
 		code = loop(r);
 	/* Also when time ran out: what is stored need not come again. */
-	if (r->ended != NULL && PQstatus(r->conn) == CONNECTION_OK)
+	if (r->ended != NULL && r->conn != NULL && PQstatus(r->conn) == CONNECTION_OK)
 		confirm_goodbye(r);
+	else if (r->started)
+		code = confirm_save(r, code);
 	if (r->sink == SINK_ACK)
 		ack_close(&r->ack);
 	return code;
@@ -574,18 +438,19 @@ reader_run(const struct options *o)
 	int code;
 
 	r.o = o;
-	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .out_fd = -1 };
+	r.tick_code = GO_ON;
+	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .tick = serve_tick,
+		.arg = &r };
 	r.pgo.out = &r.out.buf;
 	r.pgo.relations.catalog.conninfo = o->conninfo;
-	r.pgo.relations.catalog.wait = (struct pg_wait) { .signal_fd = r.wait.signal_fd,
-		.out_fd = -1, .tick = catalog_tick, .arg = &r };
+	r.pgo.relations.catalog.wait = r.wait;
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
-	code = open_sink(&r);
-	if (code < 0 && spools_init(&r.pgo.spools, o->spool_dir, o->spool_mem) != 0)
+	code = serve_open(&r);
+	if (code == GO_ON && spools_init(&r.pgo.spools, o->spool_dir, o->spool_mem) != 0)
 		code = EXIT_PERMANENT;
-	if (code < 0)
-		code = connect_and_stream(&r);
+	if (code == GO_ON)
+		code = stream(&r);
 	PQfinish(r.conn);
 	catalog_close(&r.pgo.relations.catalog);
 	if (r.sink == SINK_FILE && r.out.fd != STDOUT_FILENO && close(r.out.fd) != 0 &&

@@ -15,11 +15,15 @@
 #include "units.h"
 
 /*
- * A reader at work: what reader.c, which streams, and confirm.c, which tells the server what
- * is stored, have in common.
+ * A reader at work: what reader.c, which streams, link.c, which connects, serve.c, which sees
+ * to what is downstream, and confirm.c, which tells the server what is stored, have in common.
  */
 
 #define SECOND_US INT64_C(1000000)
+
+/* What a step says beside an exit status. */
+#define GO_ON (-1)
+#define LOST  (-2) /* a connection to the server is: it was said on the log */
 
 enum sink {
 	SINK_ACK,  /* the writer says what is stored */
@@ -32,8 +36,21 @@ struct reader {
 	struct state state;
 	struct server server;
 	struct pg_wait wait;
-	PGconn *conn;
+	int tick_code;     /* why serve_tick ended a wait: an exit status, or GO_ON */
+	bool started;      /* H was emitted */
+	PGconn *conn;      /* NULL: lost, to be made again at retry_at */
 	bool conn_pending; /* libpq holds output that did not go yet */
+	int64_t retry_at, retry_delay;
+	bool heard;        /* something came since it was made */
+	uint64_t received_lsn; /* the highest that the server told of */
+	bool reads;            /* the connection is looked at: the output has room */
+	int64_t received_at;   /* when something came last, or the reader did not look */
+	int64_t silence_us;    /* so long without anything is the end of a connection */
+	int patience;          /* how many wal_sender_timeouts that is */
+	uint64_t silent_lsn;   /* idle_lsn when a connection was silent last */
+	int64_t big_at;        /* when a large message came, which libpq keeps room for */
+	int64_t watch_at;      /* when the catalog is asked again how things are */
+	bool standby_said;
 	struct pgoutput pgo;
 	struct fdout out;
 	enum sink sink;

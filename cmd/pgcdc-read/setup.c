@@ -1,4 +1,5 @@
 #include <bsd/string.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 #include "lsn.h"
 #include "setup.h"
 
-#define OLDEST_SERVER 140000
+#define OLDEST_SERVER  140000
+#define FIRST_CHECK_MS 200
 
 /* What the steps share. */
 struct setup {
@@ -176,7 +178,7 @@ create_slot(const struct setup *s)
 	enum pg_status status;
 	PGresult *res;
 
-	if (s->state->exists && !s->o->accept_gap) {
+	if (s->state->exists && (!s->o->accept_gap || s->server->emitted != 0)) {
 		log_error("the slot is gone that the state file tells of, so changes are missing",
 		    kv_str("slot", s->o->slot), kv_lsn("acked", s->state->acked),
 		    kv_str("state", s->state->path),
@@ -220,10 +222,17 @@ check_slot_row(const struct setup *s, const PGresult *res)
 	if (strcmp(database, s->server->database) != 0)
 		return slot_lost(s, "the slot belongs to another database", database,
 		    "name that database by dbname= or PGDATABASE");
-	if (strcmp(PQgetvalue(res, 0, 2), "lost") == 0)
-		return slot_lost(s, "the slot lost the WAL it needs, so changes are missing", "lost",
-		    "drop it, make it anew, load the tables anew, and raise "
-		    "max_slot_wal_keep_size");
+	if (strcmp(PQgetvalue(res, 0, 2), "lost") == 0) {
+		const char *why = PQgetvalue(res, 0, 7);
+
+		if (*why == '\0' || strcmp(why, "wal_removed") == 0)
+			return slot_lost(s, "the slot lost the WAL it needs, so changes are missing",
+			    "lost", "drop it, make it anew, load the tables anew, and raise "
+			    "max_slot_wal_keep_size");
+		return slot_lost(s, "the slot was invalidated, so changes are missing", why,
+		    "drop it, make it anew, load the tables anew, and see to what invalidated it: "
+		    "idle_replication_slot_timeout, wal_level, hot_standby_feedback");
+	}
 	return PG_OK;
 }
 
@@ -255,8 +264,8 @@ check_slot(const struct setup *s, long *busy, bool *made)
 	    " active, coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0'),"
 	    " CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
 	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn()"
-	    " END FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
-	    literal);
+	    " END, %s FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
+	    s->server->version >= 170000 ? "coalesce(invalidation_reason, '')" : "''", literal);
 	PQfreemem(literal);
 	status = query(s, buf_cstr(&sql), "cannot look for the slot", &res);
 	buf_free(&sql);
@@ -285,51 +294,151 @@ check_slot(const struct setup *s, long *busy, bool *made)
 	return status;
 }
 
-/* What the state file knows must agree with this server and this slot. */
+/*
+ * Where the server left that timeline on the way to its own, by the history's text: lines of
+ * timeline, LSN and reason, tab-separated (src/backend/access/transam/timeline.c).  0: it never
+ * was on it.
+ */
+static uint64_t
+switch_point(char *history, uint64_t timeline)
+{
+	char *line;
+
+	while ((line = strsep(&history, "\n")) != NULL) {
+		char *end;
+		uint64_t id = strtoull(line, &end, 10), lsn;
+		size_t n;
+
+		if (end == line || id != timeline)
+			continue;
+		end += strspn(end, " \t");
+		n = strcspn(end, " \t\r");
+		if (lsn_parse(end, n, &lsn) == 0)
+			return lsn;
+	}
+	return 0;
+}
+
+/* Another timeline: did what was taken from the old one happen on this one, too? */
+static enum pg_status
+check_timeline(const struct setup *s, uint64_t furthest, bool accept)
+{
+	struct server *v = s->server;
+	struct state *st = s->state;
+	enum pg_status status;
+	uint64_t at = 0;
+	char sql[64], *text;
+	PGresult *res;
+
+	if (st->timeline == v->timeline || st->timeline == 0)
+		return PG_OK;
+	if (st->timeline < v->timeline) {
+		snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu64, v->timeline);
+		status = query(s, sql, "cannot read the history of the server's timeline", &res);
+		if (status != PG_OK)
+			return status;
+		text = xstrdup(PQgetvalue(res, 0, 1));
+		PQclear(res);
+		at = switch_point(text, st->timeline);
+		free(text);
+	}
+	if (furthest <= at) {
+		log_info("the server went to another timeline, and has all that was taken",
+		    kv_uint("from", st->timeline), kv_uint("to", v->timeline),
+		    kv_lsn("at", at), kv_lsn("taken", furthest));
+		return PG_OK;
+	}
+	log_at(accept ? LOG_WARN : LOG_ERROR,
+	    "the server went to another timeline before what was taken from the old one",
+	    kv_uint("from", st->timeline), kv_uint("to", v->timeline), kv_lsn("at", at),
+	    kv_lsn("taken", furthest), kv_str("state", st->path),
+	    kv_str("remedy", "load the tables anew with a new version epoch, then start with "
+	                     "--accept-gap"));
+	return accept ? PG_OK : PG_PERMANENT;
+}
+
+/* A state file of another server or another slot. */
+static enum pg_status
+other_origin(const struct setup *s, bool accept)
+{
+	const struct state *st = s->state;
+
+	if (accept) {
+		log_warn("went on in spite of a state file of another server or slot",
+		    kv_str("its_system", st->system), kv_str("system", s->server->system));
+		return PG_OK;
+	}
+	log_error(s->server->emitted != 0 ? "this is another server than before"
+	                                  : "the state file is of another server or slot",
+	    kv_str("state", st->path), kv_str("its_system", st->system),
+	    kv_str("system", s->server->system), kv_str("its_slot", st->slot),
+	    kv_str("slot", s->o->slot),
+	    kv_str("remedy", "load the tables anew with a new version epoch, then start with "
+	                     "--accept-gap, or name another file"));
+	return PG_PERMANENT;
+}
+
+/* What the state file, and this process, know must agree with this server and this slot. */
 static enum pg_status
 check_state(const struct setup *s)
 {
 	struct state *st = s->state;
 	struct server *v = s->server;
+	bool accept = s->o->accept_gap && v->emitted == 0;
+	uint64_t furthest = v->emitted > st->acked ? v->emitted : st->acked;
+	enum pg_status status;
 
 	v->start = v->confirmed_flush;
 	if (!st->exists)
 		return PG_OK;
-	if (strcmp(st->system, v->system) != 0 || strcmp(st->slot, s->o->slot) != 0) {
-		if (!s->o->accept_gap) {
-			log_error("the state file is of another server or slot",
-			    kv_str("state", st->path), kv_str("its_system", st->system),
-			    kv_str("system", v->system), kv_str("its_slot", st->slot),
-			    kv_str("slot", s->o->slot),
-			    kv_str("remedy", "load the tables anew with a new version epoch, "
-			                     "then start with --accept-gap, or name another file"));
-			return PG_PERMANENT;
-		}
-		log_warn("went on in spite of a state file of another server or slot",
-		    kv_str("its_system", st->system), kv_str("system", v->system));
-		return PG_OK;
-	}
+	if (strcmp(st->system, v->system) != 0 || strcmp(st->slot, s->o->slot) != 0)
+		return other_origin(s, accept);
+	status = check_timeline(s, furthest, accept);
+	if (status != PG_OK)
+		return status;
 	/* Streaming from there would leave out, in silence, what comes before. */
-	if (st->acked > v->insert_lsn) {
-		log_at(s->o->accept_gap ? LOG_WARN : LOG_ERROR,
-		    "the state file is ahead of the server's log: the server lost what it had",
+	if (furthest > v->insert_lsn) {
+		log_at(accept ? LOG_WARN : LOG_ERROR,
+		    "the server's log ends before what was taken from it: it lost what it had",
 		    kv_str("state", st->path), kv_lsn("acked", st->acked),
-		    kv_lsn("log_end", v->insert_lsn),
+		    kv_lsn("taken", furthest), kv_lsn("log_end", v->insert_lsn),
 		    kv_str("remedy", "load the tables anew with a new version epoch, then start "
 		                     "with --accept-gap"));
-		return s->o->accept_gap ? PG_OK : PG_PERMANENT;
+		return accept ? PG_OK : PG_PERMANENT;
 	}
 	if (v->confirmed_flush > st->acked) {
-		log_at(s->o->sole_owner ? LOG_ERROR : LOG_WARN,
-		    "the slot is ahead of the state file: another reader moved it, or it was "
+		bool stop = s->o->sole_owner && !accept;
+
+		log_at(stop ? LOG_ERROR : LOG_WARN,
+		    "the slot is ahead of what was confirmed: another reader moved it, or it was "
 		    "made anew and changes are missing",
 		    kv_lsn("confirmed", v->confirmed_flush), kv_lsn("acked", st->acked),
 		    kv_str("state", st->path));
-		return s->o->sole_owner && !s->o->accept_gap ? PG_PERMANENT : PG_OK;
+		if (stop)
+			return PG_PERMANENT;
 	}
 	/* A slot may have stepped back in a restart of its server: what is stored is skipped. */
-	v->start = st->acked;
+	if (furthest > v->start)
+		v->start = furthest;
 	return PG_OK;
+}
+
+enum pg_status
+setup_stream_failed(PGconn *conn, const PGresult *res, const char *what)
+{
+	/* A file of the server's log is missing (WalSndSegmentOpen in walsender.c). */
+	if (pg_sqlstate_is(res, "58P01")) {
+		(void)pg_failed(conn, res, what,
+		    "WAL that the slot needs was removed: make the slot anew and load the tables "
+		    "anew");
+		return PG_PERMANENT;
+	}
+	/* Catalogs are read as they were when the change was written. */
+	if (pg_sqlstate_is(res, "42704"))
+		return pg_failed(conn, res, what,
+		    "it did not exist when a change was written, even if it does now: make the "
+		    "slot anew, behind the publication, and load the tables anew");
+	return pg_failed(conn, res, what, NULL);
 }
 
 /* START_REPLICATION; *busy is set when somebody else was faster. */
@@ -364,7 +473,7 @@ start_streaming(const struct setup *s, bool *busy)
 	if (PQresultStatus(res) != PGRES_COPY_BOTH) {
 		*busy = pg_sqlstate_is(res, "55006");
 		if (!*busy)
-			status = pg_failed(s->conn, res, "cannot start streaming", NULL);
+			status = setup_stream_failed(s->conn, res, "cannot start streaming");
 	}
 	PQclear(res);
 	return status;
@@ -376,6 +485,7 @@ take_slot(const struct setup *s)
 {
 	bool said = false, made, busy;
 	enum pg_status status;
+	int wait = FIRST_CHECK_MS;
 	long pid;
 
 	for (;;) {
@@ -386,7 +496,8 @@ take_slot(const struct setup *s)
 			continue;
 		if (pid == 0) {
 			/* The one that had the slot may have kept the same file. */
-			if (said && state_load(s->state, s->state->path) != 0)
+			if (said && s->state->path != NULL &&
+			    state_load(s->state, s->state->path) != 0)
 				return PG_PERMANENT;
 			status = check_state(s);
 			if (status != PG_OK)
@@ -400,7 +511,11 @@ take_slot(const struct setup *s)
 			    kv_str("slot", s->o->slot), kv_int("pid", pid),
 			    kv_int("check_interval_ms", s->o->slot_check_ms));
 		said = true;
-		status = pg_wait_ms(s->wait, s->o->slot_check_ms);
+		/* A walsender that is about to end does so soon. */
+		if (wait > s->o->slot_check_ms)
+			wait = s->o->slot_check_ms;
+		status = pg_wait_ms(s->wait, wait);
+		wait = s->o->slot_check_ms;
 		if (status != PG_OK)
 			return status;
 	}

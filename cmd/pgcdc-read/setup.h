@@ -21,6 +21,7 @@ struct server {
 	int proto;                /* pgoutput's, as it was asked for */
 	int wal_sender_timeout_ms; /* 0: none */
 	uint64_t confirmed_flush; /* of the slot, when it was taken */
+	uint64_t emitted;         /* given: everything before it was emitted; 0: nothing was */
 	uint64_t start;           /* where streaming goes on */
 	uint64_t insert_lsn;      /* the end of the server's log then */
 };
@@ -31,5 +32,11 @@ struct server {
  */
 enum pg_status setup_start(const struct pg_wait *, PGconn *conn, const struct options *,
     struct state *, struct server *) __attribute__((warn_unused_result));
+
+/*
+ * Say why streaming could not begin, or ended, by the server's result (NULL: the connection
+ * is gone), with the remedy.
+ */
+enum pg_status setup_stream_failed(PGconn *conn, const PGresult *, const char *what);
 
 #endif

@@ -1,0 +1,35 @@
+#ifndef LINK_H
+#define LINK_H
+
+#include "session.h"
+
+/*
+ * The replication connection: made, lost, and made again, while what is downstream goes on.
+ * Each returns an exit status, or GO_ON.
+ */
+
+/* Connect, take the slot, begin to stream, and write H. */
+int link_start(struct reader *) __attribute__((warn_unused_result));
+
+/*
+ * The connection is of no use any more; why was said on the log.  Another one will be made,
+ * at once or after a delay that grows.
+ */
+void link_lost(struct reader *, bool at_once);
+
+/* When it is time for that, make it: streaming goes on behind what was taken last. */
+int link_retry(struct reader *, int64_t now) __attribute__((warn_unused_result));
+
+/* The server's wal_sender_timeout is known, or changed: set what depends on it. */
+void link_set_timeout(struct reader *);
+
+/*
+ * While connected: give up a connection that is silent, or whose buffers a large row made
+ * large.
+ */
+int link_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
+
+/* When the next of these things is due, for poll. */
+int64_t link_due(const struct reader *);
+
+#endif

@@ -1,0 +1,80 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "exitcode.h"
+#include "link.h"
+#include "log.h"
+#include "watch.h"
+
+#define WATCH_US (10 * SECOND_US)
+
+static void
+build_query(struct reader *r, struct buf *sql)
+{
+	buf_adds(sql, "SELECT (SELECT string_agg(n, ', ') FROM unnest(ARRAY[");
+	for (size_t i = 0; i < r->o->n_publications; i++) {
+		char *literal = pg_literal(r->conn, r->o->publications[i]);
+
+		buf_printf(sql, "%s%s", i ? "," : "", literal);
+		PQfreemem(literal);
+	}
+	buf_printf(sql,
+	    "]::text[]) n WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = n)),"
+	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
+	    " (SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = %d)",
+	    PQbackendPID(r->conn));
+}
+
+static int
+judge(struct reader *r, const PGresult *res)
+{
+	const char *sync = PQgetvalue(res, 0, 2);
+	int timeout = atoi(PQgetvalue(res, 0, 1));
+
+	if (!PQgetisnull(res, 0, 0)) {
+		log_error("a publication does not exist any more",
+		    kv_str("publication", PQgetvalue(res, 0, 0)),
+		    kv_str("remedy", "make it anew, then the slot behind it, and load the tables "
+		                     "anew"));
+		return EXIT_PERMANENT;
+	}
+	if (timeout != r->server.wal_sender_timeout_ms) {
+		r->server.wal_sender_timeout_ms = timeout;
+		link_set_timeout(r);
+	}
+	if (*sync != '\0' && strcmp(sync, "async") != 0 && !r->standby_said) {
+		r->standby_said = true;
+		log_warn("the server takes this reader for a synchronous standby: commits wait for "
+		         "the cluster", kv_str("sync_state", sync),
+		    kv_str("remedy", "name the standbys in synchronous_standby_names, or give this "
+		                     "reader another application_name"));
+	}
+	return GO_ON;
+}
+
+int
+watch_tick(struct reader *r, int64_t now)
+{
+	struct buf sql = { 0 };
+	enum pg_status status;
+	PGresult *res;
+	int code = GO_ON;
+
+	if (now < r->watch_at)
+		return GO_ON;
+	r->watch_at = now + WATCH_US;
+	build_query(r, &sql);
+	status = catalog_query(&r->pgo.relations.catalog, buf_cstr(&sql),
+	    "cannot look at the publications", &res);
+	buf_free(&sql);
+	switch (status) {
+	case PG_OK: break;
+	case PG_STOPPED: return r->tick_code;
+	case PG_TEMPORARY: return LOST;
+	case PG_PERMANENT: return EXIT_PERMANENT;
+	}
+	if (res != NULL)
+		code = judge(r, res);
+	PQclear(res);
+	return code;
+}
