@@ -144,13 +144,14 @@ check_head(const unsigned char *p, size_t len, char *letter)
 enum frame_result
 frame_next(struct frame_in *r, struct frame *f)
 {
-	const unsigned char *p = (const unsigned char *)r->in.buf.data + r->in.off;
 	size_t avail = r->in.buf.len - r->in.off;
+	const unsigned char *p;
 	const char *why;
 
+	if (!r->scanning && avail == 0)
+		return r->in.eof ? FRAME_EOF : FRAME_MORE;
+	p = (const unsigned char *)r->in.buf.data + r->in.off;
 	if (!r->scanning) {
-		if (avail == 0)
-			return r->in.eof ? FRAME_EOF : FRAME_MORE;
 		/* Said at the first byte, not after waiting for what a wrong length claims. */
 		if (p[0] <= 0x90 || (p[0] > 0x9f && p[0] != 0xdc && p[0] != 0xdd))
 			return bad(r, "not a frame: it is no array");

@@ -293,6 +293,8 @@ values() {
 	printf '1700\t"+1"\n25\t"1.10"\n114\t{"$json":" [1,\\r\\n2 ]"}\n17\t{"$bin":""}\n'
 	printf '17\t{"$bin":"AQ=="}\n17\t{"$bin":"AQID"}\n17\t{"$bin":"AQI="}\n'
 	printf '25\t"\\u0000\\u0001\\b\\f\\n\\r\\t\\"\\\\/\\u007f\\u2028é😀"\n'
+	printf '3904\t{"lower":1,"upper":null,"bounds":"[)"}\n4451\t[{"empty":true}]\n'
+	printf '0\t{"a":{"b c":[{"d":[[1],[null]]}]},"n":"1.50"}\n'
 	printf '0\t{"a":null,"b":"x"}\n0\t[]\n0\t[[true],[1.5]]\n25\tnull\n'
 } >"$T/values"
 values '{}' <"$T/values" >"$T/got"
@@ -319,6 +321,9 @@ END
 # shellcheck disable=SC2028
 printf '"\\u0000\\u0001\\b\\f\\n\\r\\t\\"\\\\/%b%b%s"\n' '\0177' '\0342\0200\0250' 'é😀' >>"$T/want"
 cat >>"$T/want" <<'END'
+{"lower":1,"upper":null,"bounds":"[)"}
+[{"empty":true}]
+{"a":{"b c":[{"d":[[1],[null]]}]},"n":"1.50"}
 {"a":null,"b":"x"}
 []
 [[true],[1.5]]

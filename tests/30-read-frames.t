@@ -498,7 +498,7 @@ is "$(relation included)" '"f" ["a",true,"b",true,"c",true] [2,1] ' \
 is "$(relation nocolumns)$(changes nocolumns)" '"d" [] null ["I",[]]' 'a table without columns'
 is "$(q 'select(.[0] == "R" and .[3] == "types") | .[5] | map(.[1:4])')" \
     "$(sql "SELECT '[[\"varchar\",1043,14],[\"numeric\",1700,655366],[\"public.mood\",' ||
-	'mood'::regtype::oid || ',-1],[\"int4\",' || 'positive'::regtype::oid ||
+	'mood'::regtype::oid || ',-1],[\"public.positive\",' || 'positive'::regtype::oid ||
 	',-1],[\"int4[]\",1007,-1],[\"char\",18,-1]]'")" 'the types of columns: name, OID, modifier'
 is "$(relation dropped)$(changes dropped)" '"d" ["a",false,"c",true,"d",false] [1] ["I",[1,2,3]]' \
     'a dropped column is not there'

@@ -15,7 +15,8 @@
 #
 #	$T	a folder of the test's own, removed at its end
 #	$ID	a name of the test's own: lower case, digits, underscores
-#	$TOP	the top of the tree; build/bin is first in PATH
+#	$TOP	the top of the tree
+#	$BUILD	what was built, $TOP/build or $PGCDC_TEST_BUILD; its bin is first in PATH
 #	$PYTHON	a python3 that has msgpack
 #
 # At the end, however it comes, what was started by bg, standin_start, own_pg and
@@ -27,9 +28,10 @@ set -u
 
 _tests=$(cd "$(dirname "$0")" && pwd)
 TOP=$(dirname "$_tests")
-PATH=$TOP/build/bin:$PATH
+BUILD=${PGCDC_TEST_BUILD:-$TOP/build}
+PATH=$BUILD/bin:$PATH
 LC_ALL=C
-export TOP PATH LC_ALL
+export TOP BUILD PATH LC_ALL
 unset PGSERVICE PGPASSFILE PGPASSWORD PGOPTIONS PGHOSTADDR PGSSLMODE PGAPPNAME
 # shellcheck disable=SC2046
 unset -v PGCDC_CONNINFO $(env | sed -n 's/^\(PGCDC_[A-Z_]*\)=.*/\1/p' | grep -v '^PGCDC_TEST')
@@ -256,6 +258,15 @@ _stop_processes() {
 	_until 2 _stop 0 || _until 5 _stop KILL
 }
 
+# below KB LIMIT DESCRIPTION: of memory; sanitizers take much of their own.
+below() {
+	if [ -n "${PGCDC_TEST_SANITIZED:-}" ]; then
+		skip "$3" 'with sanitizers'
+	else
+		ok "$3: $1 kB" [ "$1" -lt "$2" ]
+	fi
+}
+
 # vmhwm PID: the most memory that the process ever had, in kB.
 vmhwm() {
 	sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
@@ -273,10 +284,12 @@ need_pg() {
 }
 
 # own_pg [MAJOR]: to a server of the test's own, which may be stopped and configured
-# at will: "$TOP/tests/pg-server" restart "$PG_DIR" immediate.
+# at will: "$TOP/tests/pg-server" restart "$PG_DIR" immediate.  Without MAJOR it is of
+# the same major version as the shared one.
 own_pg() {
 	PG_DIR=$T/pg
 	_own_pg=yes
+	[ $# -gt 0 ] || set -- ${PGCDC_TEST_PG_MAJOR:+"$PGCDC_TEST_PG_MAJOR"}
 	_start pg-server "$PG_DIR" "$@"
 }
 
@@ -323,11 +336,11 @@ _drop_databases() {
 
 # need_es: PGCDC_TEST_ES_URL is the run's shared OpenSearch.
 need_es() {
-	_uses_es=yes
 	if [ -z "${PGCDC_TEST_RUN:-}" ]; then
 		own_es
 	else
 		_await es
+		_uses_es=yes
 	fi
 }
 
@@ -372,7 +385,7 @@ canonical_docs() {
 # standin_start [OPTION...]: at $STANDIN_URL, process $STANDIN_PID.
 standin_start() {
 	rm -f "$T/standin.port"
-	bg standin "$TOP/build/tests/standin" --port-file "$T/standin.port" "$@"
+	bg standin "$BUILD/tests/standin" --port-file "$T/standin.port" "$@"
 	STANDIN_PID=$BG_PID
 	_until 20 test -s "$T/standin.port" || bail "the stand-in did not start"
 	STANDIN_URL=http://127.0.0.1:$(cat "$T/standin.port")
@@ -395,10 +408,14 @@ _start() {
 # _await NAME: tests/run starts the shared servers while the tests run already.
 _await() {
 	_until 600 test -s "$PGCDC_TEST_RUN/$1.status"
-	[ "$(cat "$PGCDC_TEST_RUN/$1.status")" = 0 ] || {
+	case $(cat "$PGCDC_TEST_RUN/$1.status") in
+	0) ;;
+	77) skip_all "$(tail -n 1 "$PGCDC_TEST_RUN/$1.log")" ;;
+	*)
 		tail -n 20 "$PGCDC_TEST_RUN/$1.log" | diag
 		bail "the shared server did not start"
-	}
+		;;
+	esac
 	# shellcheck disable=SC1090
 	. "$PGCDC_TEST_RUN/$1/env"
 }

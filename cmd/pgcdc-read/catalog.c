@@ -16,7 +16,7 @@ catalog_open(struct catalog *c)
 	c->refused = true;
 	log_warn("the catalog cannot be asked: values of types that PostgreSQL does not bring "
 	         "itself are text, and primary keys of several columns are not known",
-	    kv_str("remedy", "let the user connect twice"));
+	    kv_str("remedy", "let the user connect a second time, other than for replication"));
 	return PG_OK;
 }
 

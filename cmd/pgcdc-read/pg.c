@@ -86,7 +86,7 @@ connect_failed(PGconn *conn, const char *conninfo, bool second)
 	enum pg_status status = PG_TEMPORARY;
 	PGPing ping;
 
-	/* CONNECTION LIMIT of a role or database: this program has the one that is allowed. */
+	/* CONNECTION LIMIT of a role or database, which does not count walsenders. */
 	if (second && strstr(words, "too many connections for") != NULL) {
 		status = PG_PERMANENT;
 	} else if (has_any(words, permanent, sizeof(permanent) / sizeof(permanent[0])) &&
@@ -124,7 +124,7 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
 	    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
 	    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
-	    " ('statement_timeout', '0'), ('lock_timeout', '0'),"
+	    " ('row_security', 'off'), ('statement_timeout', '0'), ('lock_timeout', '0'),"
 	    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),"
 	    /* Where the database does not know its encoding, asking for UTF-8 is an error at the
 	     * first byte that is none. */

@@ -7,12 +7,24 @@
 #include "wire.h"
 
 /* PostgreSQL counts from 2000-01-01 (src/include/datatype/timestamp.h). */
-#define PG_EPOCH_US INT64_C(946684800000000)
+#define PG_EPOCH_US UINT64_C(946684800000000)
 
 static enum pgoutput_event
 damaged(const char *what)
 {
 	log_error("the server sent a message that pgoutput does not have", kv_str("in", what));
+	return PGOUTPUT_PERMANENT;
+}
+
+static enum pgoutput_event
+from_status(enum pg_status status)
+{
+	switch (status) {
+	case PG_OK: return PGOUTPUT_NOTHING;
+	case PG_STOPPED: return PGOUTPUT_STOPPED;
+	case PG_TEMPORARY: return PGOUTPUT_LOST;
+	case PG_PERMANENT: break;
+	}
 	return PGOUTPUT_PERMANENT;
 }
 
@@ -42,11 +54,18 @@ start_transaction(struct pgoutput *p)
 	p->skipping = p->begin.lsn < p->resume;
 }
 
+/* Unsigned, for a damaged time must not overflow. */
+static int64_t
+take_time(struct wire *w)
+{
+	return (int64_t)(wire_u64(w) + PG_EPOCH_US);
+}
+
 static enum pgoutput_event
 take_begin(struct pgoutput *p, struct wire *w)
 {
 	p->begin.lsn = wire_u64(w);
-	p->begin.time = (int64_t)wire_u64(w) + PG_EPOCH_US;
+	p->begin.time = take_time(w);
 	p->begin.xid = wire_u32(w);
 	p->begin.has_xid = true;
 	if (w->bad || p->in_transaction)
@@ -55,10 +74,16 @@ take_begin(struct pgoutput *p, struct wire *w)
 	return PGOUTPUT_BEGIN;
 }
 
+static enum pgoutput_event resolve(struct pgoutput *);
+
 /* Commit was seen, or the last message of a replay. */
 static enum pgoutput_event
 end_transaction(struct pgoutput *p, uint64_t end_lsn)
 {
+	enum pgoutput_event event = resolve(p);
+
+	if (event != PGOUTPUT_NOTHING)
+		return event;
 	p->in_transaction = p->skipping = false;
 	if (!p->in_unit)
 		return PGOUTPUT_EMPTY;
@@ -77,57 +102,6 @@ take_commit(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 	return end_transaction(p, *end_lsn);
 }
 
-/* Read a TupleData into t, which keeps pointing into the message. */
-static void
-read_tuple(struct tuple *t, struct wire *w)
-{
-	size_t n = wire_u16(w);
-
-	if (n > t->cap) {
-		t->column = xrealloc(t->column, n * sizeof(*t->column));
-		t->cap = n;
-	}
-	t->columns = n;
-	for (size_t i = 0; i < n && !w->bad; i++) {
-		struct tuple_column *c = &t->column[i];
-
-		c->kind = (char)wire_u8(w);
-		switch (c->kind) {
-		case 't':
-			c->len = wire_u32(w);
-			c->text = wire_bytes(w, c->len);
-			break;
-		case 'n':
-		case 'u': break;
-		default: w->bad = true; /* 'b' is not asked for */
-		}
-	}
-}
-
-/* Only the identity's columns are in a key tuple; the others look like nulls. */
-static void
-mark_absent(struct tuple *t, const struct relation *r)
-{
-	for (size_t i = 0; i < t->columns; i++)
-		if (!r->column[i].in_identity)
-			t->column[i].kind = 'a';
-}
-
-static void
-put_tuple(struct buf *out, const struct relation *r, const struct tuple *t)
-{
-	frame_put_array(out, t->columns);
-	for (size_t i = 0; i < t->columns; i++) {
-		const struct tuple_column *c = &t->column[i];
-
-		switch (c->kind) {
-		case 't': value_put(out, r->column[i].kind, c->text, c->len); break;
-		case 'n': frame_put_nil(out); break;
-		default: frame_put_absent(out); break;
-		}
-	}
-}
-
 static void
 put_relation(struct pgoutput *p, struct relation *r)
 {
@@ -139,65 +113,42 @@ put_relation(struct pgoutput *p, struct relation *r)
 	r->pending = false;
 }
 
-/*
- * What the old row knows of columns whose TOAST did not change: all of them when it is full;
- * of a key, its own.
- */
 static void
-complete_from_old(struct tuple *new, const struct tuple *old)
+emit_row(void *arg, struct row *row)
 {
-	for (size_t i = 0; i < new->columns; i++)
-		if (new->column[i].kind == 'u')
-			new->column[i] = old->column[i];
+	struct pgoutput *p = arg;
+
+	open_unit(p);
+	put_relation(p, row->relation);
+	row_put(p->out, row);
+	p->rows++;
 }
 
-/*
- * Insert: relid 'N' tuple.  Update: relid, 'K' or 'O' with the old tuple or neither, 'N'
- * tuple.  Delete: relid, 'K' or 'O' tuple.
- */
+/* Rows that wait for values from their tables. */
+static enum pgoutput_event
+resolve(struct pgoutput *p)
+{
+	return from_status(
+	    toast_resolve(&p->toast, &p->relations, p->begin.xid, emit_row, p));
+}
+
 static enum pgoutput_event
 take_row(struct pgoutput *p, struct wire *w, char letter)
 {
-	uint32_t relid = wire_u32(w);
-	char part = (char)wire_u8(w), old_part = 0;
-	struct relation *r = relations_find(&p->relations, relid);
+	const char *body = w->p, *wrong = row_read(&p->row, &p->relations, letter, w);
 
-	if (w->bad || r == NULL || !p->in_transaction)
-		return damaged("a row of an unknown table, or outside a transaction");
+	if (wrong != NULL)
+		return damaged(wrong);
+	if (!p->in_transaction)
+		return damaged("a row outside a transaction");
 	if (p->skipping)
 		return PGOUTPUT_NOTHING;
-	if (part == 'K' || part == 'O') {
-		old_part = part;
-		read_tuple(&p->old, w);
-		if (w->bad || letter == 'I' || p->old.columns != r->columns)
-			return damaged("an old tuple");
-		if (part == 'K')
-			mark_absent(&p->old, r);
-		part = letter == 'U' ? (char)wire_u8(w) : 0;
+	if (!toast_wants(&p->toast, &p->row)) {
+		emit_row(p, &p->row);
+		return PGOUTPUT_NOTHING;
 	}
-	if (letter != 'D') {
-		if (part != 'N')
-			return damaged("a new tuple");
-		read_tuple(&p->new, w);
-		if (w->bad || p->new.columns != r->columns)
-			return damaged("a new tuple");
-		if (old_part != 0)
-			complete_from_old(&p->new, &p->old);
-	} else if (old_part == 0) {
-		return damaged("Delete");
-	}
-	open_unit(p);
-	put_relation(p, r);
-	frame_put_head(p->out, letter, letter == 'U' ? 3 : 2);
-	frame_put_uint(p->out, relid);
-	if (letter != 'D')
-		put_tuple(p->out, r, &p->new);
-	if (old_part != 0)
-		put_tuple(p->out, r, &p->old);
-	else if (letter == 'U')
-		frame_put_nil(p->out);
-	p->rows++;
-	return PGOUTPUT_NOTHING;
+	toast_add(&p->toast, &p->row, letter, body, (size_t)(w->end - body));
+	return toast_full(&p->toast) ? resolve(p) : PGOUTPUT_NOTHING;
 }
 
 static enum pgoutput_event
@@ -260,27 +211,36 @@ take_message(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 	return PGOUTPUT_UNIT;
 }
 
+/* arrived says how many definitions came before it from the server. */
 static enum pgoutput_event
-from_status(enum pg_status status)
+take_relation(struct pgoutput *p, const struct wire *w, uint64_t arrived)
 {
-	switch (status) {
-	case PG_OK: return PGOUTPUT_NOTHING;
-	case PG_STOPPED: return PGOUTPUT_STOPPED;
-	case PG_TEMPORARY: return PGOUTPUT_LOST;
-	case PG_PERMANENT: break;
-	}
-	return PGOUTPUT_PERMANENT;
+	struct wire peek = *w;
+	uint32_t relid = wire_u32(&peek);
+	struct relation *r;
+	enum pg_status status = relations_take(&p->relations, w->p, (size_t)(w->end - w->p));
+
+	if (status == PG_OK && (r = relations_find(&p->relations, relid)) != NULL)
+		r->arrived = arrived;
+	return from_status(status);
 }
 
 /* What a transaction consists of, and messages outside of one. */
 static enum pgoutput_event
 take_change(struct pgoutput *p, char letter, struct wire *w, uint64_t *end_lsn)
 {
+	enum pgoutput_event event = PGOUTPUT_NOTHING;
+
+	/* What waits was read with the definitions so far, and comes before. */
+	if (p->toast.rows > 0 && letter != 'I' && letter != 'U' && letter != 'D')
+		event = resolve(p);
+	if (event != PGOUTPUT_NOTHING)
+		return event;
 	switch (letter) {
 	case 'I':
 	case 'U':
 	case 'D': return take_row(p, w, letter);
-	case 'R': return from_status(relations_take(&p->relations, w->p, (size_t)(w->end - w->p)));
+	case 'R': return take_relation(p, w, ++p->definitions);
 	case 'Y':
 		return relations_take_type(&p->relations, w->p, (size_t)(w->end - w->p)) == 0
 		    ? PGOUTPUT_NOTHING
@@ -308,6 +268,22 @@ take_stream_start(struct pgoutput *p, struct wire *w)
 	return PGOUTPUT_NOTHING;
 }
 
+/* With when it arrived before it. */
+static enum pgoutput_event
+spool_relation(struct pgoutput *p, uint32_t xid, const struct wire *w)
+{
+	struct buf b = { 0 };
+	enum pgoutput_event event = PGOUTPUT_NOTHING;
+
+	p->definitions++;
+	buf_add(&b, &p->definitions, sizeof(p->definitions));
+	buf_add(&b, w->p, (size_t)(w->end - w->p));
+	if (spool_add(&p->spools, p->stream, xid, 'R', b.data, b.len) != 0)
+		event = PGOUTPUT_TEMPORARY;
+	buf_free(&b);
+	return event;
+}
+
 /* A message between Stream Start and Stop. */
 static enum pgoutput_event
 take_streamed(struct pgoutput *p, char letter, struct wire *w)
@@ -324,6 +300,8 @@ take_streamed(struct pgoutput *p, char letter, struct wire *w)
 	xid = wire_u32(w);
 	if (w->bad || letter == '\0' || strchr("RYIUDTM", letter) == NULL)
 		return damaged("a transaction in progress");
+	if (letter == 'R')
+		return spool_relation(p, xid, w);
 	if (spool_add(&p->spools, p->stream, xid, letter, w->p, (size_t)(w->end - w->p)) != 0)
 		return PGOUTPUT_TEMPORARY;
 	return PGOUTPUT_NOTHING;
@@ -337,7 +315,7 @@ take_stream_commit(struct pgoutput *p, struct wire *w)
 	(void)wire_u8(w); /* flags, unused */
 	p->begin.lsn = wire_u64(w);
 	p->replay_end = wire_u64(w);
-	p->begin.time = (int64_t)wire_u64(w) + PG_EPOCH_US;
+	p->begin.time = take_time(w);
 	p->begin.xid = xid;
 	p->begin.has_xid = true;
 	if (w->bad || p->in_transaction)
@@ -373,6 +351,12 @@ pgoutput_take(struct pgoutput *p, const char *msg, size_t len, uint64_t *end_lsn
 
 	if (p->stream != NULL)
 		return take_streamed(p, letter, &w);
+	if (letter == 'B' || letter == 'c') {
+		enum pgoutput_event event = from_status(relations_refresh(&p->relations));
+
+		if (event != PGOUTPUT_NOTHING)
+			return event;
+	}
 	switch (letter) {
 	case 'B': return take_begin(p, &w);
 	case 'C': return take_commit(p, &w, end_lsn);
@@ -383,20 +367,77 @@ pgoutput_take(struct pgoutput *p, const char *msg, size_t len, uint64_t *end_lsn
 	}
 }
 
+/*
+ * What the server says about a table holds from then on for all that it sends, whenever the
+ * transaction is replayed in which it said so: a definition that arrived later is put back
+ * behind it.
+ */
+static enum pgoutput_event
+replay_relation(struct pgoutput *p, struct wire *w)
+{
+	const char *stamp = wire_bytes(w, sizeof(uint64_t));
+	struct wire peek = *w;
+	uint64_t arrived;
+	uint32_t relid = wire_u32(&peek), len;
+	struct relation *r = relations_find(&p->relations, relid);
+
+	if (stamp == NULL || peek.bad)
+		return damaged("Relation");
+	memcpy(&arrived, stamp, sizeof(arrived));
+	if (r != NULL && r->arrived > arrived) {
+		len = (uint32_t)r->message.len;
+		buf_add(&p->newer, &r->arrived, sizeof(r->arrived));
+		buf_add(&p->newer, &len, sizeof(len));
+		buf_add(&p->newer, r->message.data, len);
+	}
+	return take_relation(p, w, arrived);
+}
+
+static enum pgoutput_event
+put_newer_back(struct pgoutput *p)
+{
+	const char *at = p->newer.data, *end = at + p->newer.len;
+	enum pgoutput_event event = PGOUTPUT_NOTHING;
+
+	while (at < end && event == PGOUTPUT_NOTHING) {
+		struct wire w;
+		uint64_t arrived;
+		uint32_t len;
+
+		memcpy(&arrived, at, sizeof(arrived));
+		memcpy(&len, at + sizeof(arrived), sizeof(len));
+		at += sizeof(arrived) + sizeof(len);
+		w = (struct wire) { .p = at, .end = at + len };
+		event = take_relation(p, &w, arrived);
+		at += len;
+	}
+	buf_free(&p->newer);
+	return event;
+}
+
 enum pgoutput_event
 pgoutput_replay(struct pgoutput *p, uint64_t *end_lsn)
 {
 	const char *msg;
 	size_t len;
-	int n = p->skipping ? 0 : spool_next(p->replay, &msg, &len);
+	int n = spool_next(p->replay, &msg, &len);
+	enum pgoutput_event event;
 	struct wire w;
 
 	if (n < 0)
 		return PGOUTPUT_TEMPORARY;
 	if (n > 0) {
 		w = (struct wire) { .p = msg + 1, .end = msg + len };
-		return take_change(p, msg[0], &w, end_lsn);
+		if (msg[0] != 'R')
+			return take_change(p, msg[0], &w, end_lsn);
+		event = resolve(p);
+		return event != PGOUTPUT_NOTHING ? event : replay_relation(p, &w);
 	}
+	event = resolve(p);
+	if (event == PGOUTPUT_NOTHING)
+		event = put_newer_back(p);
+	if (event != PGOUTPUT_NOTHING)
+		return event;
 	spool_drop(&p->spools, p->replay);
 	p->replay = NULL;
 	*end_lsn = p->replay_end;
@@ -409,5 +450,16 @@ pgoutput_disconnected(struct pgoutput *p, uint64_t resume)
 	p->in_transaction = p->in_unit = p->skipping = false;
 	p->stream = p->replay = NULL;
 	spools_clear(&p->spools);
+	toast_clear(&p->toast);
+	buf_free(&p->newer);
 	p->resume = resume;
+}
+
+void
+pgoutput_free(struct pgoutput *p)
+{
+	pgoutput_disconnected(p, 0);
+	relations_free(&p->relations);
+	row_free(&p->row);
+	buf_free(&p->toast.queue);
 }

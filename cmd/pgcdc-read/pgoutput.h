@@ -8,7 +8,9 @@
 #include "buf.h"
 #include "frame.h"
 #include "relation.h"
+#include "row.h"
 #include "spool.h"
+#include "toast.h"
 
 /*
  * Decode pgoutput, protocol versions 1 to 4 ("Logical Replication Message Formats" in
@@ -16,18 +18,6 @@
  * an empty one leaves no trace.  One that is streamed before it commits is spooled, and
  * replayed when it did; parallel streaming and two_phase are not asked for.
  */
-
-/* A column of a tuple as it stands in the message. */
-struct tuple_column {
-	char kind; /* 't' text, 'n' null, 'u' unchanged TOAST, 'a' absent */
-	uint32_t len;
-	const char *text;
-};
-
-struct tuple {
-	struct tuple_column *column;
-	size_t columns, cap;
-};
 
 struct pgoutput {
 	struct relations relations;
@@ -41,9 +31,12 @@ struct pgoutput {
 	struct spool *stream;     /* inside Stream Start ... Stream Stop */
 	struct spool *replay;     /* committed: its messages are taken now */
 	uint64_t replay_end;      /* end of its commit */
+	uint64_t definitions;     /* Relation messages that arrived so far */
+	struct buf newer;         /* those that a replay must not undo */
 	uint64_t seq;             /* of the last unit emitted; counts from 1 */
 	uint64_t rows;
-	struct tuple new, old;
+	struct row row;
+	struct toast toast;
 };
 
 enum pgoutput_event {
@@ -70,5 +63,8 @@ enum pgoutput_event pgoutput_replay(struct pgoutput *, uint64_t *end_lsn)
  * unit is begun again, spools are dropped.
  */
 void pgoutput_disconnected(struct pgoutput *, uint64_t resume);
+
+/* Forget everything; out and the catalog are the caller's. */
+void pgoutput_free(struct pgoutput *);
 
 #endif

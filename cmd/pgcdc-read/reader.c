@@ -209,7 +209,7 @@ pump(struct reader *r)
 	for (int i = 0; i < MESSAGES_A_TURN && may_read(r); i++) {
 		int code = r->pgo.replay != NULL ? replay(r) : receive(r);
 
-		if (code >= 0)
+		if (code != GO_ON)
 			return code;
 		if (r->input_empty)
 			break;
@@ -265,7 +265,7 @@ consume(struct reader *r)
 	/* What arrived before the end tells why. */
 	while (may_read(r)) {
 		code = pump(r);
-		if (code >= 0)
+		if (code != GO_ON)
 			return code;
 		if (r->input_empty)
 			break;
@@ -442,6 +442,7 @@ reader_run(const struct options *o)
 	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .tick = serve_tick,
 		.arg = &r };
 	r.pgo.out = &r.out.buf;
+	r.pgo.toast.fetch = o->toast_fetch;
 	r.pgo.relations.catalog.conninfo = o->conninfo;
 	r.pgo.relations.catalog.wait = r.wait;
 	if (state_load(&r.state, o->state_path) != 0)

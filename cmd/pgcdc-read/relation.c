@@ -8,11 +8,6 @@
 #include "relation.h"
 #include "wire.h"
 
-struct type_name {
-	uint32_t oid;
-	char *name; /* schema.name */
-};
-
 static size_t
 slot_of(const struct relations *rs, uint32_t relid)
 {
@@ -72,48 +67,18 @@ clear_definition(struct relation *r)
 	r->columns = 0;
 }
 
-static const char *
-type_name(const struct relations *rs, uint32_t oid, char tmp[static 16])
-{
-	const char *name = value_type_name(oid);
-
-	if (name != NULL)
-		return name;
-	for (size_t i = 0; i < rs->n_types; i++)
-		if (rs->types[i].oid == oid)
-			return rs->types[i].name;
-	snprintf(tmp, 16, "%u", oid);
-	return tmp;
-}
-
 int
 relations_take_type(struct relations *rs, const char *msg, size_t len)
 {
 	struct wire w = { .p = msg, .end = msg + len };
 	uint32_t oid = wire_u32(&w);
 	const char *schema = wire_string(&w), *name = wire_string(&w);
-	struct type_name *t = NULL;
-	struct buf full = { 0 };
 
 	if (w.bad) {
 		log_error("the server sent a damaged Type message");
 		return -1;
 	}
-	for (size_t i = 0; i < rs->n_types && t == NULL; i++)
-		if (rs->types[i].oid == oid)
-			t = &rs->types[i];
-	if (t == NULL) {
-		rs->types = xrealloc(rs->types, (rs->n_types + 1) * sizeof(*rs->types));
-		t = &rs->types[rs->n_types++];
-		*t = (struct type_name) { .oid = oid };
-	}
-	/* An empty schema stands for pg_catalog. */
-	if (*schema != '\0')
-		buf_printf(&full, "%s.%s", schema, name);
-	else
-		buf_adds(&full, name);
-	free(t->name);
-	t->name = buf_cstr(&full);
+	types_told(&rs->types, oid, schema, name);
 	return 0;
 }
 
@@ -230,14 +195,13 @@ find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *
 }
 
 static void
-build_frame(struct relations *rs, struct relation *r, const uint32_t *key, size_t keys)
+build_frame(struct relation *r, const uint32_t *key, size_t keys)
 {
 	r->frame.len = 0;
 	frame_put_relation(&r->frame, r->relid, r->schema, r->table, r->identity, r->columns);
 	for (size_t i = 0; i < r->columns; i++) {
 		const struct column *c = &r->column[i];
-		char tmp[16];
-		const char *type = type_name(rs, c->type_oid, tmp);
+		const char *type = c->type->name;
 		struct frame_column fc = { .name = { c->name, (uint32_t)strlen(c->name) },
 			.type = { type, (uint32_t)strlen(type) }, .type_oid = c->type_oid,
 			.typmod = c->typmod, .in_identity = c->in_identity };
@@ -260,12 +224,16 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 	char identity = (char)wire_u8(&w);
 	size_t n = wire_u16(&w), keys;
 
-	if (w.bad || (identity != 'd' && identity != 'f' && identity != 'i' && identity != 'n')) {
+	/* A column has 10 bytes beside its name: looked at before memory is taken for them. */
+	if (w.bad || (identity != 'd' && identity != 'f' && identity != 'i' && identity != 'n') ||
+	    n * 10 > (size_t)(w.end - w.p)) {
 		log_error("the server sent a damaged Relation message");
 		return PG_PERMANENT;
 	}
 	r = find_or_add(rs, relid);
 	clear_definition(r);
+	r->message.len = 0;
+	buf_add(&r->message, msg, len);
 	/* The server sends an empty schema for pg_catalog. */
 	r->schema = xstrdup(*schema != '\0' ? schema : "pg_catalog");
 	r->table = xstrdup(table);
@@ -278,16 +246,44 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 		c->name = xstrdup(wire_string(&w));
 		c->type_oid = wire_u32(&w);
 		c->typmod = (int32_t)wire_u32(&w);
-		c->kind = value_kind(c->type_oid);
+		c->type = types_want(&rs->types, c->type_oid);
 	}
 	if (w.bad) {
 		log_error("the server sent a damaged Relation message", kv_str("table", r->table));
 		return PG_PERMANENT;
 	}
+	status = types_lookup(&rs->types, &rs->catalog);
+	if (status != PG_OK)
+		return status;
 	key = xcalloc(n + 1, sizeof(*key));
 	status = find_key(rs, r, key, &keys);
 	if (status == PG_OK)
-		build_frame(rs, r, key, keys);
+		build_frame(r, key, keys);
 	free(key);
 	return status;
+}
+
+enum pg_status
+relations_refresh(struct relations *rs)
+{
+	return types_lookup(&rs->types, &rs->catalog);
+}
+
+void
+relations_free(struct relations *rs)
+{
+	for (size_t i = 0; i < rs->cap; i++) {
+		struct relation *r = rs->slot[i];
+
+		if (r == NULL)
+			continue;
+		clear_definition(r);
+		buf_free(&r->frame);
+		buf_free(&r->emitted);
+		buf_free(&r->message);
+		free(r);
+	}
+	free(rs->slot);
+	types_free(&rs->types);
+	*rs = (struct relations) { .catalog = rs->catalog };
 }

@@ -7,7 +7,7 @@
 
 #include "buf.h"
 #include "catalog.h"
-#include "value.h"
+#include "type.h"
 
 /*
  * What the reader knows of each published table, as the server's Relation messages tell
@@ -20,7 +20,7 @@ struct column {
 	uint32_t type_oid;
 	int32_t typmod;
 	bool in_identity;
-	enum value_kind kind;
+	const struct type *type;
 };
 
 struct relation {
@@ -32,6 +32,8 @@ struct relation {
 	struct buf frame;   /* its R frame */
 	struct buf emitted; /* the one that went out last; empty: none yet */
 	bool pending;       /* frame must go out before the next row */
+	struct buf message; /* its Relation message */
+	uint64_t arrived;   /* when that came, as the caller counts; 0: it did not say */
 };
 
 struct relations {
@@ -39,8 +41,7 @@ struct relations {
 	size_t cap, used;
 	struct relation *last;
 	struct catalog catalog;
-	struct type_name *types; /* from Type messages */
-	size_t n_types;
+	struct types types;
 };
 
 /* Find it, or NULL. */
@@ -54,8 +55,19 @@ struct relation *relations_find(struct relations *, uint32_t relid);
 enum pg_status relations_take(struct relations *, const char *msg, size_t len)
     __attribute__((warn_unused_result));
 
+/*
+ * Ask the catalog again for a composite type that was altered: a value of it had another
+ * number of fields than are known.  To be called where a transaction begins.  (A type that the
+ * catalog did not know, for its transaction was not visible yet, needs nothing: behind such a
+ * transaction the server sends the Relation anew.)
+ */
+enum pg_status relations_refresh(struct relations *) __attribute__((warn_unused_result));
+
 /* Take a Type message: the name of a type that is not PostgreSQL's own. */
 int relations_take_type(struct relations *, const char *msg, size_t len)
     __attribute__((warn_unused_result));
+
+/* Forget all of them; the catalog is the caller's. */
+void relations_free(struct relations *);
 
 #endif

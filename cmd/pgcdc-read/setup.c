@@ -80,6 +80,11 @@ check_version(const struct setup *s)
 	const char *what = NULL, *remedy = NULL;
 
 	v->proto = s->o->proto != 0 ? s->o->proto : newest;
+	/*
+	 * In a stream a message comes with the transaction's xid, not its subtransaction's
+	 * (pgoutput_message in pgoutput.c): nobody can tell then whether it was rolled back.
+	 */
+	v->streaming = v->proto > 1 && !s->o->messages;
 	if (v->version < OLDEST_SERVER) {
 		what = "the server is too old";
 		remedy = "PostgreSQL 14 or later";
@@ -441,6 +446,22 @@ setup_stream_failed(PGconn *conn, const PGresult *res, const char *what)
 	return pg_failed(conn, res, what, NULL);
 }
 
+/* A literal as the replication commands have it: they know no escapes (repl_scanner.l). */
+static char *
+replication_literal(const char *text)
+{
+	struct buf b = { 0 };
+
+	buf_addc(&b, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			buf_addc(&b, '\'');
+		buf_addc(&b, *text);
+	}
+	buf_addc(&b, '\'');
+	return buf_cstr(&b);
+}
+
 /* START_REPLICATION; *busy is set when somebody else was faster. */
 static enum pg_status
 start_streaming(const struct setup *s, bool *busy)
@@ -457,14 +478,14 @@ start_streaming(const struct setup *s, bool *busy)
 		buf_printf(&names, "%s%s", i ? "," : "", quoted);
 		PQfreemem(quoted);
 	}
-	literal = pg_literal(s->conn, buf_cstr(&names));
+	literal = replication_literal(buf_cstr(&names));
 	buf_printf(&sql,
 	    "START_REPLICATION SLOT %s LOGICAL %s (proto_version '%d', publication_names %s%s%s%s)",
 	    slot, lsn_print(s->server->start, lsn), s->server->proto, literal,
-	    s->server->proto > 1 ? ", streaming 'on'" : "", o->messages ? ", messages 'true'" : "",
+	    s->server->streaming ? ", streaming 'on'" : "", o->messages ? ", messages 'true'" : "",
 	    o->no_origin ? ", origin 'none'" : "");
 	PQfreemem(slot);
-	PQfreemem(literal);
+	free(literal);
 	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
 	buf_free(&sql);
 	buf_free(&names);

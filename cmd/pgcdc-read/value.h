@@ -1,14 +1,15 @@
 #ifndef VALUE_H
 #define VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "buf.h"
 
 /*
- * PostgreSQL's text form of a value, as a frame's value.  The forms are those of a
- * session with the settings of pg_connect.
+ * PostgreSQL's text form of a value, as a frame's value; pgcdc-frame(5) has the table.  The
+ * forms are those of a session with the settings of pg_connect.
  */
 
 enum value_kind {
@@ -20,15 +21,42 @@ enum value_kind {
 	VALUE_TIMESTAMPTZ, /* and a Z behind it */
 	VALUE_JSON,        /* json, jsonb */
 	VALUE_BYTEA,
+	/* Those made of others, which literal.c takes apart. */
+	VALUE_VECTOR, /* int2vector, oidvector: integers with blanks between */
+	VALUE_ARRAY,
+	VALUE_COMPOSITE,
+	VALUE_RANGE,
+	VALUE_MULTIRANGE,
+	VALUE_HSTORE,
+	VALUE_DOMAIN, /* as its base */
 };
 
-/* How values of a type of PostgreSQL itself are shown; VALUE_TEXT for all others. */
-enum value_kind value_kind(uint32_t type_oid);
+/*
+ * How many arrays and maps can be inside each other in a value: frames nest 32 deep, and
+ * have two around it.  What lies deeper is text.
+ */
+#define VALUE_DEPTH 30
 
-/* The name of a type of PostgreSQL itself ("int4", "text[]"), or NULL. */
-const char *value_type_name(uint32_t type_oid);
+struct type;
 
-/* Append the value.  Text that is not of the kind's form is passed on as text. */
-void value_put(struct buf *, enum value_kind, const char *text, size_t len);
+/*
+ * Append the value.  Text that is not of the type's form is passed on as text, whole; inside
+ * of another value that goes for the element that it is.
+ */
+void value_put(struct buf *, const struct type *, const char *text, size_t len);
+
+/*
+ * For literal.c
+ */
+
+/* value_put inside of depth arrays and maps. */
+void value_put_inside(struct buf *, const struct type *, const char *text, size_t len,
+    unsigned depth);
+
+/* A str, or a bin where it is not UTF-8. */
+void value_put_text(struct buf *, const char *text, size_t len);
+
+/* Appends nothing, and returns false, where the text is no integer of 64 bits. */
+bool value_put_int(struct buf *, const char *text, size_t len);
 
 #endif

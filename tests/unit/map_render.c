@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frame.h"
 #include "render.h"
 
 static int tests, failed;
@@ -84,11 +85,50 @@ test_all_escaped(void)
 	ok(good && same(s, sizeof(s)), "long strings of one byte, and of all bytes mixed");
 }
 
+/* Arrays and maps inside of each other, as deep as frames nest. */
+static void
+test_nested(void)
+{
+	static const struct value_policy policy;
+	struct buf packed = { 0 }, got = { 0 }, want = { 0 };
+	msgpack_unpacked u;
+	size_t off = 0;
+	bool good;
+
+	for (int i = 0; i < 15; i++) {
+		frame_put_map(&packed, 2);
+		frame_put_cstr(&packed, "n\"");
+		frame_put_nil(&packed);
+		frame_put_uint(&packed, 7);
+		frame_put_array(&packed, 2);
+		frame_put_ext(&packed, FRAME_EXT_JSON, "{}", 2);
+		buf_adds(&want, "{\"n\\\"\":null,\"7\":[{},");
+	}
+	frame_put_bin(&packed, "\377", 1);
+	buf_adds(&want, "\"/w==\"");
+	for (int i = 0; i < 15; i++)
+		buf_adds(&want, "]}");
+	msgpack_unpacked_init(&u);
+	good = msgpack_unpack_next(&u, packed.data, packed.len, &off) == MSGPACK_UNPACK_SUCCESS &&
+	    render_json(&got, &u.data, CLASS_PLAIN, &policy) == RENDER_OK &&
+	    got.len == want.len && memcmp(got.data, want.data, got.len) == 0;
+	ok(good, "maps and arrays, 30 deep");
+	got.len = 0;
+	ok(good && render_text(&got, &u.data, CLASS_PLAIN, &policy) == RENDER_OK &&
+	        got.len == want.len,
+	    "and as text, for ids, they are JSON, too");
+	msgpack_unpacked_destroy(&u);
+	buf_free(&packed);
+	buf_free(&got);
+	buf_free(&want);
+}
+
 int
 main(void)
 {
 	test_every_byte_everywhere();
 	test_all_escaped();
+	test_nested();
 	printf("1..%d\n", tests);
 	return failed > 0;
 }

@@ -3,16 +3,17 @@
 
 #include "frame.h"
 #include "tap.h"
-#include "value.h"
+#include "type.h"
 
 static void
 check(enum value_kind kind, const char *text, size_t len, const char *want, const char *name)
 {
 	struct buf b = { 0 }, hex = { 0 };
+	struct type type = { .kind = kind };
 
 	/* In the middle of a buffer: what is there stays. */
 	buf_add(&b, "\x01", 1);
-	value_put(&b, kind, text, len);
+	value_put(&b, &type, text, len);
 	for (size_t i = 1; i < b.len; i++)
 		buf_printf(&hex, "%02x", (unsigned char)b.data[i]);
 	is(buf_cstr(&hex), want, name);
@@ -38,6 +39,7 @@ test_numbers(void)
 	value(VALUE_INT, "4294967296", "cf0000000100000000");
 	value(VALUE_INT, "9223372036854775807", "cf7fffffffffffffff");
 	value(VALUE_INT, "-9223372036854775808", "d38000000000000000");
+	value(VALUE_INT, "-9223372036854775809", "b42d39323233333732303336383534373735383039");
 	value(VALUE_INT, "", "a0");
 	value(VALUE_INT, "-", "a12d");
 	value(VALUE_INT, "12x", "a3313278");
@@ -92,15 +94,23 @@ test_bytes(void)
 static void
 test_types(void)
 {
-	uint32_t known = 0;
+	uint32_t known = 0, whole = 0;
 
-	for (uint32_t oid = 0; oid < 16384; oid++)
-		known += value_type_name(oid) != NULL;
-	ok(known == 125, "every type of the table is found (%u)", known);
-	is(value_type_name(16), "bool", "the first one");
-	is(value_type_name(6157), "int8multirange[]", "the last one");
-	is(value_type_name(15), NULL, "one before");
-	is(value_type_name(6158), NULL, "one behind");
+	for (uint32_t oid = 0; oid < 16384; oid++) {
+		const struct type *t = type_builtin(oid);
+
+		if (t == NULL)
+			continue;
+		known++;
+		whole += t->oid == oid && t->known &&
+		    (t->element != NULL) == (t->kind >= VALUE_VECTOR);
+	}
+	ok(known == 158, "every type of the table is found (%u)", known);
+	ok(whole == known, "and has an element if it needs one");
+	is(type_builtin(16)->name, "bool", "the first one");
+	is(type_builtin(6157)->name, "int8multirange[]", "the last one");
+	ok(type_builtin(15) == NULL, "one before");
+	ok(type_builtin(6158) == NULL, "one behind");
 }
 
 int

@@ -1,0 +1,51 @@
+#ifndef TOAST_H
+#define TOAST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "row.h"
+
+/*
+ * --toast fetch: large values that an update left alone, which the server does not send, are
+ * read from the table by the row's key, for many rows at a time.  What follows such a row in
+ * its transaction waits behind it.
+ *
+ * A value may be newer than the row that it completes: then another update comes later in the
+ * stream and brings it again.
+ */
+struct toast {
+	bool fetch;
+	struct buf queue;  /* rows in their order */
+	size_t rows, lacking;
+	uint64_t all_below; /* xids below it are over and seen: 64 bits */
+	uint32_t warned;    /* the table that a warning was about */
+};
+
+/* Does a row with this end up here? */
+static inline bool
+toast_wants(const struct toast *t, const struct row *row)
+{
+	return t->fetch && (t->rows > 0 || row_lacks(row));
+}
+
+/* Queue a row by its message: its letter and what follows. */
+void toast_add(struct toast *, const struct row *, char letter, const char *body, size_t len);
+
+/* There are so many that they shall be resolved. */
+bool toast_full(const struct toast *);
+
+/*
+ * Complete what is queued, of a transaction with this xid, and hand each row to emit, in
+ * order, whose second argument is valid during the call.  A row that is gone is left out; but
+ * of one whose key it changed, the delete of its old key remains.  Rows that cannot be looked
+ * up are handed over as they are.
+ */
+enum pg_status toast_resolve(struct toast *, struct relations *, uint32_t xid,
+    void (*emit)(void *, struct row *), void *arg) __attribute__((warn_unused_result));
+
+/* Forget what is queued. */
+void toast_clear(struct toast *);
+
+#endif

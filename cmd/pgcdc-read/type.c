@@ -1,0 +1,348 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "type.h"
+
+#define RETRY_MS 50
+
+/*
+ * Built in
+ */
+
+enum {
+#define SCALAR(oid, name, kind) T_##name,
+#define ARRAY(oid, element, delimiter) A_##element,
+#define OF(oid, name, kind, element) T_##name,
+#include "type_list.h"
+#undef SCALAR
+#undef ARRAY
+#undef OF
+	BUILTIN
+};
+
+static const struct type builtin[BUILTIN] = {
+#define SCALAR(oid, name, kind) \
+	{ oid, kind, 0, #name, NULL, NULL, 0, NULL, true, false, false, false, NULL, 0 },
+#define ARRAY(oid, element, delimiter) \
+	{ oid, VALUE_ARRAY, delimiter, #element "[]", &builtin[T_##element], NULL, 0, NULL, true, \
+		false, false, false, NULL, 0 },
+#define OF(oid, name, kind, element) \
+	{ oid, kind, 0, #name, &builtin[T_##element], NULL, 0, NULL, true, false, false, false, NULL, 0 },
+#include "type_list.h"
+#undef SCALAR
+#undef ARRAY
+#undef OF
+};
+
+const struct type *
+type_builtin(uint32_t oid)
+{
+	size_t lo = 0, hi = BUILTIN;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (builtin[mid].oid == oid)
+			return &builtin[mid];
+		if (builtin[mid].oid < oid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/*
+ * The others
+ */
+
+static size_t
+slot_of(const struct types *ts, uint32_t oid)
+{
+	size_t i = (oid * 2654435761u) & (ts->cap - 1);
+
+	while (ts->slot[i] != NULL && ts->slot[i]->oid != oid)
+		i = (i + 1) & (ts->cap - 1);
+	return i;
+}
+
+static struct type *
+find(const struct types *ts, uint32_t oid)
+{
+	return ts->cap > 0 ? ts->slot[slot_of(ts, oid)] : NULL;
+}
+
+static void
+set_name(struct type *t, const char *name)
+{
+	char *old = (char *)(uintptr_t)t->name;
+
+	t->name = xstrdup(name);
+	free(old);
+}
+
+static struct type *
+find_or_add(struct types *ts, uint32_t oid)
+{
+	struct type *t = find(ts, oid);
+	char digits[16];
+
+	if (t != NULL)
+		return t;
+	if (ts->used * 2 >= ts->cap) {
+		struct type **old = ts->slot;
+		size_t old_cap = ts->cap;
+
+		ts->cap = old_cap ? old_cap * 2 : 64;
+		ts->slot = xcalloc(ts->cap, sizeof(*ts->slot));
+		for (size_t i = 0; i < old_cap; i++)
+			if (old[i] != NULL)
+				ts->slot[slot_of(ts, old[i]->oid)] = old[i];
+		free(old);
+	}
+	t = xcalloc(1, sizeof(*t));
+	t->oid = oid;
+	t->set = ts;
+	snprintf(digits, sizeof(digits), "%u", oid);
+	set_name(t, digits);
+	ts->slot[slot_of(ts, oid)] = t;
+	ts->used++;
+	return t;
+}
+
+static void
+want(struct types *ts, struct type *t)
+{
+	ts->wanted += !t->wanted;
+	t->wanted = true;
+}
+
+const struct type *
+types_want(struct types *ts, uint32_t oid)
+{
+	const struct type *own = type_builtin(oid);
+	struct type *t;
+
+	if (own != NULL)
+		return own;
+	t = find_or_add(ts, oid);
+	if (!t->known)
+		want(ts, t);
+	return t;
+}
+
+void
+types_told(struct types *ts, uint32_t oid, const char *schema, const char *name)
+{
+	struct type *t;
+	struct buf full = { 0 };
+
+	if (type_builtin(oid) != NULL)
+		return;
+	t = find_or_add(ts, oid);
+	if (*schema != '\0')
+		buf_printf(&full, "%s.", schema);
+	buf_adds(&full, name);
+	(void)buf_cstr(&full);
+	if (t->told != NULL && strcmp(t->told, full.data) == 0) {
+		buf_free(&full);
+		return;
+	}
+	if (t->told != NULL)
+		t->known = false;
+	if (!t->known)
+		set_name(t, full.data);
+	free(t->told);
+	t->told = full.data;
+}
+
+/*
+ * The catalog
+ */
+
+/* Kinds as in pg_type.typtype, and a for arrays, h for hstore.  One row for each type, of
+ * composite types one for each field. */
+static const char query[] =
+    "SELECT t.oid, n.nspname, coalesce(e.typname || '[]', t.typname),"
+    " CASE WHEN e.oid IS NOT NULL THEN 'a'"
+    " WHEN t.typtype = 'b' AND t.typname = 'hstore' AND EXISTS (SELECT FROM pg_catalog.pg_depend d"
+    " JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid WHERE d.objid = t.oid"
+    " AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass"
+    " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+    " AND d.deptype = 'e' AND x.extname = 'hstore') THEN 'h' ELSE t.typtype::text END,"
+    " CASE WHEN e.oid IS NOT NULL THEN e.oid WHEN t.typtype = 'd' THEN t.typbasetype"
+    " WHEN t.typtype = 'r' THEN r.rngsubtype WHEN t.typtype = 'm' THEN r.rngtypid END,"
+    " e.typdelim, f.attname, f.atttypid"
+    " FROM pg_catalog.pg_type t"
+    /* A domain has its base's output function, also when that is array_out. */
+    " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typtype = 'b'"
+    " AND t.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)"
+    " LEFT JOIN pg_catalog.pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)"
+    " LEFT JOIN pg_catalog.pg_attribute f ON t.typtype = 'c' AND f.attrelid = t.typrelid"
+    " AND f.attnum > 0 AND NOT f.attisdropped"
+    " WHERE t.oid IN (";
+
+enum { OID, SCHEMA, NAME, KIND, ELEMENT, DELIMITER, FIELD, FIELD_TYPE };
+
+static enum value_kind
+kind_of(char letter)
+{
+	switch (letter) {
+	case 'a': return VALUE_ARRAY;
+	case 'c': return VALUE_COMPOSITE;
+	case 'd': return VALUE_DOMAIN;
+	case 'h': return VALUE_HSTORE;
+	case 'm': return VALUE_MULTIRANGE;
+	case 'r': return VALUE_RANGE;
+	default: return VALUE_TEXT; /* enums, and what extensions bring */
+	}
+}
+
+static uint32_t
+oid_at(const PGresult *res, int row, int column)
+{
+	return (uint32_t)strtoul(PQgetvalue(res, row, column), NULL, 10);
+}
+
+/* Take the definition that begins in this row; returns the row behind it. */
+static int
+define(struct types *ts, const PGresult *res, int row)
+{
+	uint32_t oid = oid_at(res, row, OID);
+	struct type *t = find_or_add(ts, oid);
+	const char *schema = PQgetvalue(res, row, SCHEMA);
+	struct buf name = { 0 };
+
+	if (strcmp(schema, "pg_catalog") != 0)
+		buf_printf(&name, "%s.", schema);
+	buf_adds(&name, PQgetvalue(res, row, NAME));
+	set_name(t, buf_cstr(&name));
+	buf_free(&name);
+	for (size_t i = 0; i < t->fields; i++)
+		free(t->field[i].name);
+	free(t->field);
+	t->field = NULL;
+	t->fields = 0;
+	t->known = true;
+	t->kind = kind_of(*PQgetvalue(res, row, KIND));
+	t->delimiter = *PQgetvalue(res, row, DELIMITER);
+	t->element = PQgetisnull(res, row, ELEMENT) ? NULL
+						    : types_want(ts, oid_at(res, row, ELEMENT));
+	/* A range whose pg_range is not there is one that is being dropped. */
+	if (t->element == NULL && t->kind != VALUE_COMPOSITE && t->kind != VALUE_HSTORE)
+		t->kind = VALUE_TEXT;
+	for (; row < PQntuples(res) && oid_at(res, row, OID) == oid; row++) {
+		if (PQgetisnull(res, row, FIELD))
+			continue;
+		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
+		t->field[t->fields++] = (struct type_field) {
+			.name = xstrdup(PQgetvalue(res, row, FIELD)),
+			.type = types_want(ts, oid_at(res, row, FIELD_TYPE)),
+		};
+	}
+	return row;
+}
+
+/* The query for all that are wanted, which then are no more. */
+static char *
+make_query(struct types *ts, struct buf *sql)
+{
+	buf_adds(sql, query);
+	for (size_t i = 0; i < ts->cap; i++) {
+		struct type *t = ts->slot[i];
+
+		if (t == NULL)
+			continue;
+		t->asking = t->wanted;
+		t->wanted = false;
+		if (t->asking)
+			buf_printf(sql, "%u,", t->oid);
+	}
+	ts->wanted = 0;
+	sql->data[sql->len - 1] = ')';
+	buf_adds(sql, " ORDER BY t.oid, f.attnum");
+	return buf_cstr(sql);
+}
+
+/*
+ * What was asked for and is not known: asked for again, if it is for the first time.  A
+ * commit is in the log a moment before others see it.
+ */
+static bool
+ask_again(struct types *ts)
+{
+	bool again = false;
+
+	for (size_t i = 0; i < ts->cap; i++) {
+		struct type *t = ts->slot[i];
+
+		if (t == NULL || !t->asking)
+			continue;
+		t->asking = false;
+		if (t->known || t->missed)
+			continue;
+		t->missed = again = true;
+		want(ts, t);
+	}
+	return again;
+}
+
+enum pg_status
+types_lookup(struct types *ts, struct catalog *catalog)
+{
+	enum pg_status status = PG_OK;
+
+	if (ts->outdated != NULL) {
+		struct type *t = find(ts, ts->outdated->oid);
+
+		t->asked_for = ts->outdated_fields;
+		ts->outdated = NULL;
+		want(ts, t);
+	}
+	while (status == PG_OK && ts->wanted > 0) {
+		struct buf sql = { 0 };
+		PGresult *res;
+
+		status = catalog_query(
+		    catalog, make_query(ts, &sql), "cannot look up types", &res);
+		for (int row = 0; res != NULL && row < PQntuples(res);)
+			row = define(ts, res, row);
+		if (status == PG_OK && res != NULL && ask_again(ts))
+			status = pg_wait_ms(&catalog->wait, RETRY_MS);
+		PQclear(res);
+		buf_free(&sql);
+	}
+	return status;
+}
+
+void
+type_outdated(const struct type *t, size_t fields)
+{
+	/* Once for each number: rows from before the change still come after it. */
+	if (t->asked_for == fields || t->set == NULL)
+		return;
+	t->set->outdated = t;
+	t->set->outdated_fields = fields;
+}
+
+void
+types_free(struct types *ts)
+{
+	for (size_t i = 0; i < ts->cap; i++) {
+		struct type *t = ts->slot[i];
+
+		if (t == NULL)
+			continue;
+		for (size_t k = 0; k < t->fields; k++)
+			free(t->field[k].name);
+		free(t->field);
+		free((char *)(uintptr_t)t->name);
+		free(t->told);
+		free(t);
+	}
+	free(ts->slot);
+	*ts = (struct types) { 0 };
+}
