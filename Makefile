@@ -2,6 +2,10 @@
 #
 #   make            build the programs into build/bin
 #   make check      install what is missing, build, run all tests (real servers)
+#   make check-matrix   the reader's tests on PostgreSQL 14 to 18
+#   make check-long     longer runs: 200 random workloads, longer outages
+#   make asan       the reader's tests with AddressSanitizer and UBSan
+#   make fuzz       libFuzzer on pgoutput and on frames, for a minute (FUZZ_SECONDS=30 each)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
@@ -35,6 +39,12 @@ WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
 STANDIN	= $(call objects,tests/standin)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
+FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame
+# What feeds them; libFuzzer has a main of its own.
+REPLAY	= $(B)/obj/tests/fuzz/replay.o
+FUZZ_SECONDS = 30
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
 
 all: $(PROGRAMS)
 
@@ -73,6 +83,10 @@ $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
+# A fuzz target is linked with all of the reader, which then logs to support.c.
+$(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(READ) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
 
 $(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 	@mkdir -p $(@D)
@@ -80,12 +94,13 @@ $(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
+$(B)/obj/tests/fuzz/%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $<
 
 # The tests' own programs.
-tests: $(B)/tests/standin $(UNIT)
+tests: $(B)/tests/standin $(UNIT) $(FUZZ)
 
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.
@@ -93,6 +108,31 @@ check:
 	sh tests/deps
 	$(MAKE) all tests
 	sh tests/run
+
+# The reader's tests on every major version of PostgreSQL.
+check-matrix:
+	sh tests/deps
+	$(MAKE) all tests
+	sh tests/matrix
+
+# The tests that have more to do than `make check` has time for.
+check-long:
+	sh tests/deps
+	$(MAKE) all tests
+	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/54-outage.t
+
+# The unit tests and the reader's, with sanitizers.
+asan:
+	sh tests/deps
+	$(MAKE) B=build/asan CFLAGS='$(SANITIZE)' all tests
+	sh tests/asan build/asan
+
+fuzz:
+	sh tests/deps fuzz
+	$(MAKE) B=build/fuzz CC=clang REPLAY= LDFLAGS=-fsanitize=fuzzer \
+	    CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	sh tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+fuzzers: $(FUZZ)
 
 demo:
 	sh tests/deps
@@ -115,7 +155,7 @@ install: all
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests check demo bench install clean
+.PHONY: all tests check check-matrix check-long asan fuzz fuzzers demo bench install clean
 .SECONDARY:
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)

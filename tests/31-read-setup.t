@@ -108,7 +108,7 @@ sql "CREATE ROLE plain LOGIN PASSWORD 'secret';
 CREATE ROLE repl LOGIN REPLICATION PASSWORD 'secret'"
 PGPASSWORD=secret
 export PGPASSWORD
-fails 100 'no right to replicate' 'replication.*remedy=.*ALTER ROLE' -s s -p p -d user=plain
+fails 100 'no right to replicate' '(replication|REPLICATION).*remedy=.*ALTER ROLE' -s s -p p -d user=plain
 fails 100 'a wrong password' 'password authentication failed.*remedy=.*PGPASSFILE' \
     -s s -p p -d 'user=repl password=wrong'
 fails 100 'an unknown role' 'password authentication failed.*remedy=.*check the user' \
