@@ -142,6 +142,7 @@ demo:
 # Figures beside pg_recvlogical's, from one run.
 bench: all tests
 	sh tests/bench/first
+	sh tests/bench/read
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
