@@ -396,9 +396,12 @@ replay_relation(struct pgoutput *p, struct wire *w)
 static enum pgoutput_event
 put_newer_back(struct pgoutput *p)
 {
-	const char *at = p->newer.data, *end = at + p->newer.len;
+	const char *at = p->newer.data, *end;
 	enum pgoutput_event event = PGOUTPUT_NOTHING;
 
+	if (p->newer.len == 0)
+		return event;
+	end = at + p->newer.len;
 	while (at < end && event == PGOUTPUT_NOTHING) {
 		struct wire w;
 		uint64_t arrived;
