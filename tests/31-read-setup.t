@@ -87,6 +87,20 @@ exits 0 "'*'" pgcdc-read -o "$T/frames" -s s -p 'All of "it"' --create-publicati
 is "$(sql "SELECT puballtables FROM pg_publication WHERE pubname = 'All of \"it\"'")" t \
     "'*' stands for all tables"
 
+# A publication that did not exist when a change was written, or not any more.
+sql "CREATE TABLE young (id int PRIMARY KEY);
+SELECT pg_create_logical_replication_slot('young', 'pgoutput')" >"$T/null"
+sql "INSERT INTO young VALUES (1); CREATE PUBLICATION young FOR TABLE young;
+INSERT INTO young VALUES (2)"
+fails 100 'a publication that is younger than a change' \
+    'server=.*publication.*young.*remedy=.*did not exist when.*make the slot anew' -s young -p young
+sql "SELECT pg_replication_slot_advance('young', pg_current_wal_lsn())" >"$T/null"
+sql "INSERT INTO young VALUES (3); DROP PUBLICATION young; INSERT INTO young VALUES (4);
+CREATE PUBLICATION young FOR TABLE young"
+fails 100 'one that was dropped and made anew' \
+    'server=.*publication.*young.*remedy=.*did not exist when.*make the slot anew' -s young -p young
+sql "SELECT pg_drop_replication_slot('young'); DROP PUBLICATION young; DROP TABLE young" >"$T/null"
+
 sql "SELECT pg_create_physical_replication_slot('physical')" >"$T/null"
 fails 100 'a physical slot' 'not a logical one of plugin pgoutput.*is=physical.*pg_create_logical' \
     -s physical -p p

@@ -34,6 +34,29 @@ link_set_timeout(struct reader *r)
 	r->silence_us = r->patience * (timeout > 0 ? timeout : SILENCE_US / 2);
 }
 
+/*
+ * Up to 17 a publication that did not exist when a change was written is an error.  18 leaves
+ * out its changes and sends a warning (LoadPublications in pgoutput.c).
+ */
+static void
+take_notice(void *reader, const PGresult *res)
+{
+	struct reader *r = reader;
+	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	bool warning = severity != NULL && strcmp(severity, "WARNING") == 0;
+
+	if (warning && sqlstate != NULL && strcmp(sqlstate, "55000") == 0) {
+		log_error("changes are missing from the stream",
+		    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)),
+		    kv_str("remedy", setup_too_young));
+		r->incomplete = true;
+		return;
+	}
+	log_at(warning ? LOG_WARN : LOG_DEBUG, "the server says",
+	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
 /* Connect and begin to stream. */
 static enum pg_status
 connect_and_stream(struct reader *r)
@@ -48,6 +71,7 @@ connect_and_stream(struct reader *r)
 		r->conn = NULL;
 		return status;
 	}
+	(void)PQsetNoticeReceiver(r->conn, take_notice, r);
 	r->pgo.relations.catalog.peer = r->conn;
 	link_set_timeout(r);
 	strlcpy(r->state.system, r->server.system, sizeof(r->state.system));

@@ -142,6 +142,18 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 	return status;
 }
 
+/* What the server says beside its answers; libpq would write it to standard error. */
+static void
+take_notice(void *arg, const PGresult *res)
+{
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	bool warning = severity != NULL && strcmp(severity, "WARNING") == 0;
+
+	(void)arg;
+	log_at(warning ? LOG_WARN : LOG_DEBUG, "the server says",
+	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
 enum pg_status
 pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, const PGconn *peer,
     PGconn **out)
@@ -163,6 +175,7 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, cons
 	*out = NULL;
 	if (conn == NULL)
 		oom();
+	(void)PQsetNoticeReceiver(conn, take_notice, NULL);
 	while (PQstatus(conn) != CONNECTION_BAD && poll_for != PGRES_POLLING_OK &&
 	    poll_for != PGRES_POLLING_FAILED) {
 		if (!wait_fd(w, PQsocket(conn),

@@ -189,8 +189,13 @@ receive(struct reader *r)
 	int n = PQgetCopyData(r->conn, &msg, 1), code;
 
 	r->input_empty = n == 0;
+	if (r->incomplete) {
+		if (n > 0)
+			PQfreemem(msg);
+		return EXIT_PERMANENT;
+	}
 	if (n == 0)
-		return -1;
+		return GO_ON;
 	if (n < 0)
 		return stream_failed(r);
 	code = take_message(r, msg, (size_t)n);

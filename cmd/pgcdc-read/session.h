@@ -51,6 +51,7 @@ struct reader {
 	int64_t big_at;        /* when a large message came, which libpq keeps room for */
 	int64_t watch_at;      /* when the catalog is asked again how things are */
 	bool standby_said;
+	bool incomplete;       /* the server left something out: it was said on the log */
 	struct pgoutput pgo;
 	struct fdout out;
 	enum sink sink;

@@ -428,6 +428,10 @@ check_state(const struct setup *s)
 	return PG_OK;
 }
 
+const char setup_too_young[] =
+    "it did not exist when a change was written, even if it does now: make the slot anew, behind "
+    "the publication, and load the tables anew";
+
 enum pg_status
 setup_stream_failed(PGconn *conn, const PGresult *res, const char *what)
 {
@@ -440,9 +444,7 @@ setup_stream_failed(PGconn *conn, const PGresult *res, const char *what)
 	}
 	/* Catalogs are read as they were when the change was written. */
 	if (pg_sqlstate_is(res, "42704"))
-		return pg_failed(conn, res, what,
-		    "it did not exist when a change was written, even if it does now: make the "
-		    "slot anew, behind the publication, and load the tables anew");
+		return pg_failed(conn, res, what, setup_too_young);
 	return pg_failed(conn, res, what, NULL);
 }
 

@@ -35,6 +35,9 @@ struct server {
 enum pg_status setup_start(const struct pg_wait *, PGconn *conn, const struct options *,
     struct state *, struct server *) __attribute__((warn_unused_result));
 
+/* The remedy for a publication that is missing in the WAL that is decoded. */
+extern const char setup_too_young[];
+
 /*
  * Say why streaming could not begin, or ended, by the server's result (NULL: the connection
  * is gone), with the remedy.
