@@ -119,7 +119,8 @@ check-matrix:
 check-long:
 	sh tests/deps
 	$(MAKE) all tests
-	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/54-outage.t
+	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/3d-read-memory.t \
+	    tests/54-outage.t
 
 # The unit tests and the reader's, with sanitizers.
 asan:

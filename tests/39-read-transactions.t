@@ -291,4 +291,30 @@ capture
 agree 'tables made, dropped and made again in one transaction' public.twice public.rolled
 agree 'and all others, at the end' public.s public.t public.toast
 
+# What the server sends wrongly of a large transaction whose savepoint was rolled back before it
+# is decoded, when another session changed a definition meanwhile.
+run 'CREATE TABLE altered (id int PRIMARY KEY); CREATE TABLE emptied (id int PRIMARY KEY);
+INSERT INTO emptied VALUES (1)'
+stream 'FOR ALL TABLES'
+mkfifo "$T/in3"
+bg session psql -XAtq -v ON_ERROR_STOP=1 -f "$T/in3"
+exec 3<>"$T/in3"
+echo "BEGIN; INSERT INTO toast VALUES (-1); SAVEPOINT a; $(rows t 5001 5020)
+SELECT pg_advisory_lock(1);" >&3
+locked() {
+	[ -n "$(sql "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+	    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")" ]
+}
+wait_for 'a transaction with a savepoint' 20 locked
+run 'ALTER TABLE altered ADD c int; TRUNCATE emptied'
+echo "$(rows t 5021 9000) ROLLBACK TO a; INSERT INTO altered VALUES (1, 5);
+INSERT INTO emptied VALUES (2); $(rows s 5001 6000) COMMIT;" >&3
+exec 3>&-
+wait_exit 'is committed, the savepoint rolled back' 60 "$BG_PID" 0
+capture
+is "$(q -r 'select(.[0] == "I") | .[2] | select(length < 3 and (.[1] | tostring | length) < 9) |
+    map(tostring) | join(" ")')" '1 5
+2' 'rows have the columns that their table got meanwhile'
+like "$(cat "$T/read.log")" 'is read again|without streaming' 'it was read without streaming'
+
 done_testing

@@ -46,7 +46,7 @@ rss_below() {
 }
 
 # One large transaction, while it is in progress and when it is committed.
-reader 'pgcdc-cat | cut -c 1-4 | uniq -c'
+reader 'pgcdc-cat | tee $PGCDC_TEST_T/lines | cut -c 1-4 | uniq -c'
 wait_for 'the reader streams' 20 log_has 'msg="streaming"'
 mkfifo "$T/in"
 bg session psql -XAtq -v ON_ERROR_STOP=1 -f "$T/in"
@@ -70,6 +70,10 @@ exec 3>&-
 wait_exit 'it is rolled back' 300 "$session" 0
 sql "INSERT INTO t VALUES (-1)"
 wait_for 'that file is gone, too' 300 spools 0
+last() {
+	[ "$(tail -n 3 "$T/lines" | cut -c 3 | tr -d '\n')" = BIC ]
+}
+wait_for 'the last row is there' 60 last
 diag "VmHWM: $(vmhwm "$READER") kB, $rows rows"
 ok 'in 24 MiB' less "$(vmhwm "$READER")" 24576
 kill "$READER"

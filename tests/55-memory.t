@@ -26,7 +26,7 @@ pids=$(stage_pids)
 standin POST 'fault?kind=hang&skip=8' >"$T/fault"
 sql "INSERT INTO narrow SELECT i, i % 1000, 'name of ' || i FROM generate_series(1, $rows) i"
 committed=$(wal_now)
-wait_for 'in its middle all is full' 60 clogged
+wait_for 'in its middle all is full' 60 stuck read
 ok 'part of it is stored' test "$(standin GET stats | jq .created)" -gt 0
 standin POST release >"$T/fault"
 wait_for 'the transaction is stored' 240 confirmed_at "$committed"

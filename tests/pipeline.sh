@@ -91,6 +91,17 @@ clogged() {
 	[ "$(standin GET stats | jq .hanging)" -gt 0 ]
 }
 
+# stuck STAGE: the node hangs, and the stage writes nothing any more.
+stuck() {
+	_written=$(sed -n 's/^wchar: //p' "/proc/$(stage_pid "$1")/io") _looks=0
+	while [ $_looks -lt 5 ]; do
+		_looks=$((_looks + 1))
+		sleep 0.2
+		[ "$(sed -n 's/^wchar: //p' "/proc/$(stage_pid "$1")/io")" = "$_written" ] || return
+	done
+	[ "$(standin GET stats | jq .hanging)" -gt 0 ]
+}
+
 # passed SECONDS SINCE: on the server's clock; SINCE is its text.
 passed() {
 	[ "$(sql "SELECT clock_timestamp() >= timestamptz '$2' + interval '$1 s'")" = t ]

@@ -193,6 +193,13 @@ link_lost(struct reader *r, bool at_once)
 		    kv_real("delay", (double)delay / 1e6));
 }
 
+void
+link_do_without_streaming(struct reader *r)
+{
+	r->server.plain = true;
+	link_lost(r, true);
+}
+
 /* Nothing is open that would have to be sent again. */
 static bool
 between_units(const struct reader *r)

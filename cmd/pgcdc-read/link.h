@@ -17,6 +17,12 @@ int link_start(struct reader *) __attribute__((warn_unused_result));
  */
 void link_lost(struct reader *, bool at_once);
 
+/*
+ * Make a new connection at once, on which transactions come when they are committed, and so
+ * all that follow.
+ */
+void link_do_without_streaming(struct reader *);
+
 /* When it is time for that, make it: streaming goes on behind what was taken last. */
 int link_retry(struct reader *, int64_t now) __attribute__((warn_unused_result));
 

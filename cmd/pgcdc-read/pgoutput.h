@@ -44,6 +44,7 @@ enum pgoutput_event {
 	PGOUTPUT_BEGIN, /* begin.lsn is known, nothing was emitted yet */
 	PGOUTPUT_UNIT,  /* a unit is complete: seq, and end_lsn to be confirmed */
 	PGOUTPUT_EMPTY, /* a transaction without a row ended at end_lsn */
+	PGOUTPUT_DOUBTFUL, /* a streamed transaction is to be read again, without streaming */
 	PGOUTPUT_STOPPED,
 	PGOUTPUT_LOST,      /* a connection is; said on the log */
 	PGOUTPUT_TEMPORARY, /* the disk is full, or the like; said on the log */

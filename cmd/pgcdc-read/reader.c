@@ -84,6 +84,12 @@ take_event(struct reader *r, enum pgoutput_event event, uint64_t end_lsn)
 		if (r->tick_code == GO_ON)
 			end_stream(r, "term");
 		return r->tick_code;
+	case PGOUTPUT_DOUBTFUL:
+		log_info("a large transaction with a part that was rolled back is read again, and "
+		         "large transactions come when they are committed from now on",
+		    kv_lsn("lsn", r->pgo.begin.lsn), kv_uint("xid", r->pgo.begin.xid));
+		link_do_without_streaming(r);
+		return GO_ON;
 	case PGOUTPUT_LOST: return LOST;
 	case PGOUTPUT_TEMPORARY: return EXIT_TEMPORARY;
 	case PGOUTPUT_PERMANENT: break;
@@ -155,12 +161,19 @@ stream_failed(struct reader *r)
 {
 	PGresult *res = PQgetResult(r->conn);
 	enum pg_status status = PG_TEMPORARY;
+	bool internal = pg_sqlstate_is(res, "XX000");
 
 	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR)
 		log_error("the server ended the stream");
 	else
 		status = setup_stream_failed(r->conn, res, "the replication connection failed");
 	PQclear(res);
+	/* What the server stumbles over may be of its streaming (see pgoutput.c). */
+	if (internal && r->server.streaming) {
+		log_warn("trying without streaming of transactions in progress");
+		link_do_without_streaming(r);
+		return GO_ON;
+	}
 	return status == PG_PERMANENT ? EXIT_PERMANENT : LOST;
 }
 
@@ -275,8 +288,8 @@ consume(struct reader *r)
 		if (r->input_empty)
 			break;
 	}
-	if (r->ended != NULL)
-		return -1;
+	if (r->ended != NULL || r->conn == NULL)
+		return GO_ON;
 	return stream_failed(r);
 }
 

@@ -101,6 +101,27 @@ look_downstream(struct reader *r)
 	return p[2].revents != 0 ? serve_acks(r) : GO_ON;
 }
 
+/*
+ * While something else is waited for, nobody reads from the replication connection: is there
+ * something to read?  Where that is silent, the other answer will not come, either.
+ */
+static int
+look_at_server(struct reader *r, int64_t now)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	/* peer is set once it streams. */
+	if (r->conn == NULL || r->pgo.relations.catalog.peer != r->conn)
+		return GO_ON;
+	p.fd = PQsocket(r->conn);
+	if (poll(&p, 1, 0) > 0)
+		r->received_at = now;
+	if (now - r->received_at <= r->silence_us)
+		return GO_ON;
+	log_error("the server is silent", kv_real("seconds", (double)r->silence_us / 1e6));
+	return LOST;
+}
+
 int
 serve_tick(void *reader)
 {
@@ -116,6 +137,8 @@ serve_tick(void *reader)
 		if (confirm_file(r, now, false) != 0 || confirm_tick(r, now) != 0)
 			code = EXIT_TEMPORARY;
 	}
+	if (code == GO_ON)
+		code = look_at_server(r, now);
 	r->tick_code = code;
 	return code != GO_ON;
 }

@@ -80,11 +80,7 @@ check_version(const struct setup *s)
 	const char *what = NULL, *remedy = NULL;
 
 	v->proto = s->o->proto != 0 ? s->o->proto : newest;
-	/*
-	 * In a stream a message comes with the transaction's xid, not its subtransaction's
-	 * (pgoutput_message in pgoutput.c): nobody can tell then whether it was rolled back.
-	 */
-	v->streaming = v->proto > 1 && !s->o->messages;
+	v->streaming = v->proto > 1 && !v->plain;
 	if (v->version < OLDEST_SERVER) {
 		what = "the server is too old";
 		remedy = "PostgreSQL 14 or later";
@@ -183,8 +179,10 @@ create_slot(const struct setup *s)
 	enum pg_status status;
 	PGresult *res;
 
-	if (s->state->exists && (!s->o->accept_gap || s->server->emitted != 0)) {
-		log_error("the slot is gone that the state file tells of, so changes are missing",
+	if (s->server->emitted != 0 || (s->state->exists && !s->o->accept_gap)) {
+		log_error(s->server->emitted != 0
+		        ? "the slot is gone, so changes are missing"
+		        : "the slot is gone that the state file tells of, so changes are missing",
 		    kv_str("slot", s->o->slot), kv_lsn("acked", s->state->acked),
 		    kv_str("state", s->state->path),
 		    kv_str("remedy", "load the tables anew, then start with --accept-gap"));
@@ -394,7 +392,8 @@ check_state(const struct setup *s)
 	enum pg_status status;
 
 	v->start = v->confirmed_flush;
-	if (!st->exists)
+	/* Without a file this process still knows what was, once it streamed. */
+	if (!st->exists && v->emitted == 0)
 		return PG_OK;
 	if (strcmp(st->system, v->system) != 0 || strcmp(st->slot, s->o->slot) != 0)
 		return other_origin(s, accept);

@@ -8,17 +8,10 @@
 #include "log.h"
 #include "spool.h"
 
-/*
- * A record is a head, the message, and its length again, so that it can be found from its
- * end, too.
- */
-struct head {
-	uint32_t len; /* of the message */
-	uint32_t xid;
-};
-
-#define TAIL   sizeof(uint32_t)
+/* A record is the length of a message, in four bytes, and the message. */
 #define WINDOW ((size_t)256 * 1024)
+#define CHUNK  ((size_t)256 * 1024)
+#define SHARE  4 /* one transaction has a quarter of the memory */
 
 static int
 failed(const struct spools *ss, const char *what)
@@ -129,27 +122,32 @@ spill_largest(struct spools *ss)
 }
 
 int
-spool_add(struct spools *ss, struct spool *s, uint32_t subxid, char letter, const char *body,
-    size_t len)
+spool_add(struct spools *ss, struct spool *s, char letter, const char *body, size_t len)
 {
-	struct head h = { .len = (uint32_t)len + 1, .xid = subxid };
-	size_t record = sizeof(h) + h.len + TAIL;
+	uint32_t n = (uint32_t)len + 1;
+	size_t record = sizeof(n) + n, own = ss->limit / SHARE;
 
-	/* A row that is larger than all that memory may hold is not copied once more. */
-	if (record > ss->limit) {
-		if (spill(ss, s) != 0 || write_at(ss, s, &h, sizeof(h)) != 0 ||
-		    write_at(ss, s, &letter, 1) != 0 || write_at(ss, s, body, len) != 0)
+	if (s->doubtful)
+		return 0;
+	/* A large transaction needs no more than makes its writes large. */
+	if (s->fd >= 0 && own > CHUNK)
+		own = CHUNK;
+	/* A row that is larger is not copied once more. */
+	if (record > own) {
+		if (spill(ss, s) != 0 || write_at(ss, s, &n, sizeof(n)) != 0 ||
+		    write_at(ss, s, &letter, 1) != 0)
 			return -1;
-		return write_at(ss, s, &h.len, TAIL);
+		return write_at(ss, s, body, len);
 	}
+	if (s->mem.len + record > own && spill(ss, s) != 0)
+		return -1;
 	while (ss->memory + record > ss->limit)
 		if (spill_largest(ss) != 0)
 			return -1;
 	buf_reserve(&s->mem, record);
-	buf_add(&s->mem, &h, sizeof(h));
+	buf_add(&s->mem, &n, sizeof(n));
 	buf_addc(&s->mem, letter);
 	buf_add(&s->mem, body, len);
-	buf_add(&s->mem, &h.len, TAIL);
 	ss->memory += record;
 	return 0;
 }
@@ -178,159 +176,68 @@ read_file(const struct spool *s, uint64_t at, void *out, size_t n)
 
 /*
  * n bytes at pos, valid until the next call.  A record lies in the file or in memory, never
- * in both.  In the file a window is kept, which ends at the bytes asked for where the way
- * goes backward.
+ * in both.  Of the file a window is kept.
  */
 static const char *
-bytes(struct spool *s, uint64_t pos, size_t n, int backward)
+bytes(struct spool *s, uint64_t pos, size_t n)
 {
-	uint64_t from = pos, end;
+	uint64_t end = pos + (n > WINDOW ? n : WINDOW);
 
 	if (pos >= s->file_len)
 		return s->mem.data + (pos - s->file_len);
 	if (pos >= s->window_at && pos + n <= s->window_at + s->window.len)
 		return s->window.data + (pos - s->window_at);
-	if (backward)
-		from = pos + n > WINDOW ? pos + n - WINDOW : 0;
-	if (from > pos)
-		from = pos;
-	end = from + (n > WINDOW ? n : WINDOW);
-	if (end < pos + n)
-		end = pos + n;
 	if (end > s->file_len)
 		end = s->file_len;
 	s->window.len = 0;
 	if (n <= WINDOW)
 		buf_trim(&s->window, WINDOW);
-	(void)buf_reserve(&s->window, (size_t)(end - from));
-	if (read_file(s, from, s->window.data, (size_t)(end - from)) != 0)
+	(void)buf_reserve(&s->window, (size_t)(end - pos));
+	if (read_file(s, pos, s->window.data, (size_t)(end - pos)) != 0)
 		return NULL;
-	s->window_at = from;
-	s->window.len = (size_t)(end - from);
-	return s->window.data + (pos - from);
+	s->window_at = pos;
+	s->window.len = (size_t)(end - pos);
+	return s->window.data;
 }
 
-/* The record that ends at end: where it starts, its head and letter.  -1: cannot read. */
-static int
-record_before(struct spool *s, uint64_t end, uint64_t *start, struct head *h, char *letter)
+/* Give back what it holds. */
+static void
+empty(struct spools *ss, struct spool *s)
 {
-	const char *p = bytes(s, end - TAIL, TAIL, 1);
-	uint32_t len;
-
-	if (p == NULL)
-		return -1;
-	memcpy(&len, p, sizeof(len));
-	*start = end - TAIL - len - sizeof(*h);
-	p = bytes(s, *start, sizeof(*h) + 1, 1);
-	if (p == NULL)
-		return -1;
-	memcpy(h, p, sizeof(*h));
-	*letter = p[sizeof(*h)];
-	return 0;
-}
-
-/* What the server said about tables (Relation) and types (Type). */
-static int
-is_definition(char letter)
-{
-	return letter == 'R' || letter == 'Y';
-}
-
-/* The definitions from cut to end, as records. */
-static int
-save_definitions(struct spool *s, uint64_t cut, uint64_t end, struct buf *saved)
-{
-	struct head h;
-
-	for (uint64_t pos = cut; pos < end; pos += sizeof(h) + h.len + TAIL) {
-		const char *p = bytes(s, pos, sizeof(h) + 1, 0);
-
-		if (p == NULL)
-			return -1;
-		memcpy(&h, p, sizeof(h));
-		if (!is_definition(p[sizeof(h)]))
-			continue;
-		p = bytes(s, pos, sizeof(h) + h.len + TAIL, 0);
-		if (p == NULL)
-			return -1;
-		buf_add(saved, p, sizeof(h) + h.len + TAIL);
-	}
-	return 0;
-}
-
-static int
-cut_off(struct spools *ss, struct spool *s, uint64_t cut)
-{
-	if (cut >= s->file_len) {
-		ss->memory -= s->mem.len - (size_t)(cut - s->file_len);
-		s->mem.len = (size_t)(cut - s->file_len);
-		return 0;
-	}
 	ss->memory -= s->mem.len;
-	s->mem.len = 0;
-	s->file_len = cut;
-	s->window.len = 0;
-	if (ftruncate(s->fd, (off_t)cut) != 0)
-		return failed(ss, "cannot cut the file of a transaction in progress");
-	return 0;
+	if (s->fd >= 0)
+		(void)close(s->fd); /* nothing in it is needed */
+	s->fd = -1;
+	s->file_len = 0;
+	buf_free(&s->mem);
+	buf_free(&s->window);
 }
 
-/*
- * A transaction works on one thing at a time, so from a subtransaction's begin to its end all
- * is its own or its subtransactions'.  These have higher xids than it has, and all that is
- * older has lower ones: what goes is the end of the spool, up to the last row of a lower xid.
- */
-int
-spool_rollback(struct spools *ss, struct spool *s, uint32_t subxid)
+void
+spool_doubt(struct spools *ss, struct spool *s)
 {
-	uint64_t end = s->file_len + s->mem.len, pos = end, cut = end, start;
-	struct buf saved = { 0 };
-	struct head h;
-	char letter;
-	int r = -1;
-
-	while (pos > 0) {
-		if (record_before(s, pos, &start, &h, &letter) != 0)
-			return -1;
-		pos = start;
-		if (is_definition(letter))
-			continue;
-		/* xids wrap around. */
-		if ((int32_t)(h.xid - subxid) < 0)
-			break;
-		cut = start;
-	}
-	if (cut == end) {
-		r = 0;
-	} else if (save_definitions(s, cut, end, &saved) == 0 && cut_off(ss, s, cut) == 0) {
-		buf_add(&s->mem, saved.data, saved.len);
-		ss->memory += saved.len;
-		r = 0;
-	}
-	/* There may be many such transactions at a time. */
-	buf_free(&saved);
-	buf_free(&s->window);
-	return r;
+	empty(ss, s);
+	s->doubtful = true;
 }
 
 int
 spool_next(struct spool *s, const char **msg, size_t *len)
 {
-	struct head h;
 	const char *p;
+	uint32_t n;
 
 	if (s->pos == s->file_len + s->mem.len)
 		return 0;
-	p = bytes(s, s->pos, sizeof(h), 0);
+	p = bytes(s, s->pos, sizeof(n));
 	if (p == NULL)
 		return -1;
-	memcpy(&h, p, sizeof(h));
-	p = bytes(s, s->pos + sizeof(h), h.len, 0);
+	memcpy(&n, p, sizeof(n));
+	p = bytes(s, s->pos + sizeof(n), n);
 	if (p == NULL)
 		return -1;
 	*msg = p;
-	*len = h.len;
-	s->pos += sizeof(h) + h.len + TAIL;
+	*len = n;
+	s->pos += sizeof(n) + n;
 	return 1;
 }
 
@@ -342,11 +249,7 @@ spool_drop(struct spools *ss, struct spool *s)
 	while (ss->list[i] != s)
 		i++;
 	ss->list[i] = ss->list[--ss->count];
-	ss->memory -= s->mem.len;
-	if (s->fd >= 0)
-		(void)close(s->fd); /* nothing in it is needed */
-	buf_free(&s->mem);
-	buf_free(&s->window);
+	empty(ss, s);
 	free(s);
 }
 

@@ -1,6 +1,7 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 
 struct spool {
 	uint32_t xid;      /* of the whole transaction */
+	bool doubtful;     /* what is kept is not to be relied on: nothing is */
 	int fd;            /* -1: all of it is in memory */
 	uint64_t file_len; /* bytes in the file; what is in memory comes behind */
 	struct buf mem;
@@ -45,18 +47,14 @@ struct spool *spools_find(const struct spools *, uint32_t xid);
 struct spool *spools_open(struct spools *, uint32_t xid);
 
 /*
- * Append a message: its letter and what follows behind the xid, which is the one of the
- * subtransaction.  -1: the disk is full, or fails; said on the log.
+ * Append a message: its letter and what follows behind the xid.  -1: the disk is full, or
+ * fails; said on the log.
  */
-int spool_add(struct spools *, struct spool *, uint32_t subxid, char letter, const char *body,
-    size_t len) __attribute__((warn_unused_result));
-
-/*
- * A subtransaction was rolled back: its rows go, and those of its own subtransactions.  What
- * the server said about tables and types stays, for it doesn't say it again.  -1 as above.
- */
-int spool_rollback(struct spools *, struct spool *, uint32_t subxid)
+int spool_add(struct spools *, struct spool *, char letter, const char *body, size_t len)
     __attribute__((warn_unused_result));
+
+/* Keep nothing of it, neither what came nor what will; only that it was there. */
+void spool_doubt(struct spools *, struct spool *);
 
 /*
  * The next message, from the first on, valid until the next call: 1; 0 at the end; -1 with
