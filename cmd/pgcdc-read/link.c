@@ -122,6 +122,9 @@ begin(struct reader *r)
 		r->stop_at = r->server.insert_lsn;
 		if (r->stop_at % WAL_PAGE <= WAL_LONG_HEAD)
 			r->stop_at -= r->stop_at % WAL_PAGE;
+		/* By then all is on disk that was committed before, also asynchronously. */
+		r->stop_check_at = now_us() + SECOND_US +
+		    3000 * (int64_t)r->server.wal_writer_delay_ms;
 	}
 	r->state.acked = r->flush_lsn;
 	if (state_save(&r->state) != 0)
@@ -235,6 +238,8 @@ link_due(const struct reader *r)
 		return INT64_MAX;
 	if (r->conn == NULL)
 		return r->retry_at;
+	if (r->stop_check_at != 0 && r->stop_check_at < due)
+		due = r->stop_check_at;
 	if (r->reads && r->received_at + r->silence_us < due)
 		due = r->received_at + r->silence_us;
 	if (r->big_at != 0 && between_units(r) && r->big_at + QUIET_US < due)

@@ -68,6 +68,7 @@ struct reader {
 	int64_t asked_at;
 	int asks;           /* how many came one behind the other, that position unchanged */
 
+	int64_t stop_check_at; /* when stop_at may turn out to be too far; 0: never */
 	uint64_t stop_at; /* the first commit record there or behind ends the stream */
 	bool input_empty; /* libpq holds no complete message */
 	uint64_t messages; /* taken since the last look at rate */

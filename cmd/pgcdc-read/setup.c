@@ -54,12 +54,14 @@ identify(const struct setup *s)
 	status = query(s,
 	    "SELECT pg_catalog.current_setting('server_version_num'),"
 	    " pg_catalog.current_setting('wal_level'),"
-	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')",
+	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
+	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_writer_delay')",
 	    "cannot read the server's settings", &res);
 	if (status != PG_OK)
 		return status;
 	v->version = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
 	v->wal_sender_timeout_ms = atoi(PQgetvalue(res, 0, 2));
+	v->wal_writer_delay_ms = atoi(PQgetvalue(res, 0, 3));
 	if (strcmp(PQgetvalue(res, 0, 1), "logical") != 0) {
 		log_error("the server's wal_level is not logical",
 		    kv_str("wal_level", PQgetvalue(res, 0, 1)),

@@ -21,6 +21,7 @@ struct server {
 	uint64_t version;         /* server_version_num, 150018 */
 	int proto;                /* pgoutput's, as it was asked for */
 	int wal_sender_timeout_ms; /* 0: none */
+	int wal_writer_delay_ms;
 	bool plain;               /* given: do without that */
 	bool streaming;           /* transactions come before they are committed */
 	uint64_t confirmed_flush; /* of the slot, when it was taken */

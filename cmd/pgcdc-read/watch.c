@@ -4,6 +4,7 @@
 #include "exitcode.h"
 #include "link.h"
 #include "log.h"
+#include "lsn.h"
 #include "watch.h"
 
 #define WATCH_US (10 * SECOND_US)
@@ -52,6 +53,41 @@ judge(struct reader *r, const PGresult *res)
 	return GO_ON;
 }
 
+static int
+failed(const struct reader *r, enum pg_status status)
+{
+	switch (status) {
+	case PG_OK: return GO_ON;
+	case PG_STOPPED: return r->tick_code;
+	case PG_TEMPORARY: return LOST;
+	case PG_PERMANENT: break;
+	}
+	return EXIT_PERMANENT;
+}
+
+/*
+ * The log's end at the start can be the work of a transaction that is open still, which the
+ * server writes to disk, and sends, when it has a reason: that is not waited for.
+ */
+static int
+check_stop(struct reader *r)
+{
+	enum pg_status status;
+	PGresult *res;
+	uint64_t flushed;
+
+	r->stop_check_at = 0;
+	status = catalog_query(&r->pgo.relations.catalog,
+	    "SELECT pg_catalog.pg_current_wal_flush_lsn() WHERE NOT pg_catalog.pg_is_in_recovery()",
+	    "cannot look at the end of the log", &res);
+	if (status == PG_OK && res != NULL && PQntuples(res) == 1 &&
+	    lsn_parse(PQgetvalue(res, 0, 0), (size_t)PQgetlength(res, 0, 0), &flushed) == 0 &&
+	    flushed < r->stop_at)
+		r->stop_at = flushed;
+	PQclear(res);
+	return failed(r, status);
+}
+
 int
 watch_tick(struct reader *r, int64_t now)
 {
@@ -60,6 +96,8 @@ watch_tick(struct reader *r, int64_t now)
 	PGresult *res;
 	int code = GO_ON;
 
+	if (r->stop_check_at != 0 && now >= r->stop_check_at)
+		return check_stop(r);
 	if (now < r->watch_at)
 		return GO_ON;
 	r->watch_at = now + WATCH_US;
@@ -67,12 +105,8 @@ watch_tick(struct reader *r, int64_t now)
 	status = catalog_query(&r->pgo.relations.catalog, buf_cstr(&sql),
 	    "cannot look at the publications", &res);
 	buf_free(&sql);
-	switch (status) {
-	case PG_OK: break;
-	case PG_STOPPED: return r->tick_code;
-	case PG_TEMPORARY: return LOST;
-	case PG_PERMANENT: return EXIT_PERMANENT;
-	}
+	if (status != PG_OK)
+		return failed(r, status);
 	if (res != NULL)
 		code = judge(r, res);
 	PQclear(res);
