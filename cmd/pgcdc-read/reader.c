@@ -24,10 +24,11 @@
 
 /*
  * So many messages a second are dense: then they are let gather for a moment, which saves
- * this program, the server and the stages behind it a wake-up for each.
+ * this program, the server and the stages behind it a wake-up for each.  After a millisecond
+ * the receive buffer would be full of small packets, and the server would wait.
  */
 #define DENSE     20000
-#define GATHER_MS 1
+#define GATHER_NS 250000
 
 #define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
 #define TERM_IN_UNIT_US SECOND_US /* a unit may end that long after TERM */
@@ -339,9 +340,10 @@ wait_events(struct reader *r, int64_t now)
 	int code = -1, timeout = poll_timeout(r, now);
 
 	if (gathers(r, now)) {
-		if (timeout > GATHER_MS)
-			timeout = GATHER_MS;
-		(void)poll(p + 1, 5, timeout);
+		const struct timespec a_moment = { .tv_nsec = GATHER_NS };
+
+		if (timeout > 0)
+			(void)ppoll(p + 1, 5, &a_moment, NULL);
 		timeout = 0;
 	}
 	p[0].events = (short)((reads(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
