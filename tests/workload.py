@@ -254,7 +254,8 @@ class Session:
         state, lines = self.ask(CATALOG)
         if state != "00000":
             sys.exit("workload.py: the catalog: SQLSTATE " + state)
-        return [json.loads(line) for line in lines]
+        # One that another session dropped meanwhile is listed without its columns.
+        return [t for t in map(json.loads, lines) if t["columns"]]
 
 
 class Workload:

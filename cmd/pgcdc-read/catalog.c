@@ -1,14 +1,26 @@
 #include "catalog.h"
 #include "log.h"
 
+/* CONNECTION LIMIT does not count walsenders; and one that is idle ends with the server. */
+static enum pg_status
+open_idle(struct catalog *c)
+{
+	if (c->idle_tried)
+		return PG_OK;
+	c->idle_tried = true;
+	return pg_connect(&c->wait, c->conninfo, true, c->peer, &c->idle) == PG_STOPPED ? PG_STOPPED
+	                                                                               : PG_OK;
+}
+
 enum pg_status
 catalog_open(struct catalog *c)
 {
 	enum pg_status status;
 
-	if (c->conninfo == NULL || c->refused ||
-	    (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK))
+	if (c->conninfo == NULL || (c->conn != NULL && PQstatus(c->conn) == CONNECTION_OK))
 		return PG_OK;
+	if (c->refused)
+		return open_idle(c);
 	catalog_close(c);
 	status = pg_connect(&c->wait, c->conninfo, false, c->peer, &c->conn);
 	if (status != PG_PERMANENT)
@@ -17,7 +29,7 @@ catalog_open(struct catalog *c)
 	log_warn("the catalog cannot be asked: values of types that PostgreSQL does not bring "
 	         "itself are text, and primary keys of several columns are not known",
 	    kv_str("remedy", "let the user connect a second time, other than for replication"));
-	return PG_OK;
+	return open_idle(c);
 }
 
 enum pg_status
@@ -42,5 +54,7 @@ void
 catalog_close(struct catalog *c)
 {
 	PQfinish(c->conn);
-	c->conn = NULL;
+	PQfinish(c->idle);
+	c->conn = c->idle = NULL;
+	c->idle_tried = false;
 }

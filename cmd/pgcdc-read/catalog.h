@@ -14,6 +14,8 @@ struct catalog {
 	const PGconn *peer;   /* the replication connection, whose server it must be */
 	struct pg_wait wait;
 	PGconn *conn;
+	PGconn *idle; /* where refused: a walsender, never asked; its end tells of a shutdown */
+	bool idle_tried;
 	bool refused;         /* the server does not let us: said on the log, never tried again */
 };
 

@@ -31,6 +31,19 @@ confirmable(const struct reader *r)
 }
 
 /*
+ * While this reader does not have the slot another one may have it, and keep the same file: what
+ * that one stored stands.
+ */
+static bool
+another_went_on(const struct reader *r, uint64_t lsn)
+{
+	struct state file;
+
+	return r->state.path != NULL && !session_streams(r) &&
+	    state_load(&file, r->state.path) == 0 && file.exists && file.acked > lsn;
+}
+
+/*
  * Move flush_lsn.  The state file is ahead of what the server is told, so that a slot
  * ahead of the file always is somebody else's doing.
  */
@@ -44,6 +57,8 @@ move_flush(struct reader *r, int64_t now, bool at_once)
 	if (r->state.path != NULL && !at_once && now - r->last_save < CONFIRM_US)
 		return 0;
 	r->last_save = now;
+	if (another_went_on(r, lsn))
+		return 0;
 	r->state.acked = lsn;
 	if (state_save(&r->state) != 0)
 		return -1;
@@ -110,7 +125,7 @@ confirm_due(const struct reader *r)
 	bool news = confirmable(r) > r->sent_flush;
 	int64_t due = r->last_status + r->status_interval;
 
-	if (r->conn == NULL)
+	if (!session_streams(r))
 		return confirmable(r) > r->flush_lsn ? r->last_save + CONFIRM_US : INT64_MAX;
 	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
 		due = r->last_status + REPLY_MIN_US;
@@ -146,7 +161,7 @@ confirm_tick(struct reader *r, int64_t now)
 		return 0;
 	if (move_flush(r, now, false) != 0)
 		return -1;
-	if (r->conn == NULL)
+	if (!session_streams(r))
 		return 0;
 	unwedge(r, now);
 	(void)send_status(r, now, asks(r, now));

@@ -10,7 +10,7 @@
 #include "log.h"
 #include "serve.h"
 
-#define STATUS_MAX_US   (10 * SECOND_US)
+#define STATUS_MAX_US   SECOND_US /* a timeout that is made shorter is met at once */
 #define RETRY_MIN_US    INT64_C(100000)
 #define RETRY_MAX_US    (10 * SECOND_US)
 #define SILENCE_US      (120 * SECOND_US) /* where the server has no wal_sender_timeout */

@@ -4,25 +4,31 @@
 #include <string.h>
 
 #include "buf.h"
+#include "fdio.h"
 #include "log.h"
 #include "pg.h"
 #include "sig.h"
 
 #define TICK_MS 100
+#define CONNECT_S 30
 
-/* Wait until fd is ready for events, ticking; false when that came to an end. */
-static bool
-wait_fd(const struct pg_wait *w, int fd, short events)
+/* Wait until fd is ready for events, ticking; PG_TEMPORARY: it is not in that time. */
+static enum pg_status
+wait_fd(const struct pg_wait *w, int fd, short events, int64_t within_us)
 {
+	int64_t until = within_us > 0 ? now_us() + within_us : INT64_MAX;
+
 	for (;;) {
 		struct pollfd p[2] = { { .fd = fd, .events = events },
 			{ .fd = w->signal_fd, .events = POLLIN } };
 		int n = poll(p, 2, TICK_MS);
 
 		if (sig_terms() > 0 || (w->tick != NULL && w->tick(w->arg) != 0))
-			return false;
+			return PG_STOPPED;
 		if (n > 0 && p[0].revents != 0)
-			return true;
+			return PG_OK;
+		if (now_us() > until)
+			return PG_TEMPORARY;
 	}
 }
 
@@ -75,13 +81,17 @@ connect_failed(PGconn *conn, const char *conninfo, bool second)
 		"unterminated", "unrecognized", "could not match", "definition of service",
 		"service file", "no password supplied", "does not support SSL",
 		"certificate", "requires" };
+	static const char *const encryption[] = { "server does not support SSL",
+		"certificate verify failed", "server certificate for", "root certificate" };
 	/* conninfo may be a database's name alone; a host that is silent shall not hold us. */
 	const char *const keys[] = { "dbname", "connect_timeout", NULL };
 	const char *const values[] = { conninfo, "5", NULL };
 	static const char *const temporary[] = { "too many connections", "too many clients",
 		"remaining connection slots", "max_wal_senders", "starting up", "shutting down",
 		"recovery mode", "timeout expired", "accepting connections",
-		"recovery state", "terminating connection", "read-only", "hot standby" };
+		"recovery state", "terminating connection", "read-only", "hot standby",
+		/* One of several hosts. */
+		"Connection refused", "timed out", "unreachable", "No route" };
 	const char *words = PQerrorMessage(conn), *remedy = NULL;
 	enum pg_status status = PG_TEMPORARY;
 	PGPing ping;
@@ -92,7 +102,10 @@ connect_failed(PGconn *conn, const char *conninfo, bool second)
 	} else if (has_any(words, permanent, sizeof(permanent) / sizeof(permanent[0])) &&
 	    !has_any(words, temporary, sizeof(temporary) / sizeof(temporary[0]))) {
 		status = PG_PERMANENT;
-		ping = PQpingParams(keys, values, 1);
+		/* To PQping a server whose encryption will not do is as good as none. */
+		ping = has_any(words, encryption, sizeof(encryption) / sizeof(encryption[0]))
+		    ? PQPING_OK
+		    : PQpingParams(keys, values, 1);
 		if (ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE)
 			status = PG_TEMPORARY;
 	}
@@ -154,6 +167,23 @@ take_notice(void *arg, const PGresult *res)
 	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
+/*
+ * A host that took the connection and says nothing; one that does not take it is the kernel's
+ * business (tcp_user_timeout), for only then libpq goes on to the next host.
+ */
+static int64_t
+connect_patience(PGconn *conn)
+{
+	PQconninfoOption *options = PQconninfo(conn);
+	int64_t seconds = 0;
+
+	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL)
+			seconds = atoi(o->val);
+	PQconninfoFree(options);
+	return (seconds > 0 ? seconds : CONNECT_S) * INT64_C(1000000);
+}
+
 enum pg_status
 pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, const PGconn *peer,
     PGconn **out)
@@ -178,10 +208,16 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, cons
 	(void)PQsetNoticeReceiver(conn, take_notice, NULL);
 	while (PQstatus(conn) != CONNECTION_BAD && poll_for != PGRES_POLLING_OK &&
 	    poll_for != PGRES_POLLING_FAILED) {
-		if (!wait_fd(w, PQsocket(conn),
-		        poll_for == PGRES_POLLING_READING ? POLLIN : POLLOUT)) {
+		status = wait_fd(w, PQsocket(conn),
+		    poll_for == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+		    PQstatus(conn) == CONNECTION_STARTED ? 0 : connect_patience(conn));
+		if (status == PG_TEMPORARY)
+			log_at(peer != NULL ? LOG_WARN : LOG_ERROR,
+			    "cannot connect to PostgreSQL: no answer", kv_str("host", PQhost(conn)),
+			    kv_str("port", PQport(conn)));
+		if (status != PG_OK) {
 			PQfinish(conn);
-			return PG_STOPPED;
+			return status;
 		}
 		poll_for = PQconnectPoll(conn);
 	}
@@ -210,8 +246,10 @@ flush_query(const struct pg_wait *w, PGconn *conn)
 	int n;
 
 	while ((n = PQflush(conn)) > 0) {
-		if (!wait_fd(w, PQsocket(conn), POLLOUT | POLLIN))
-			return PG_STOPPED;
+		enum pg_status status = wait_fd(w, PQsocket(conn), POLLOUT | POLLIN, w->answer_us);
+
+		if (status != PG_OK)
+			return status;
 		if (!PQconsumeInput(conn))
 			return PG_TEMPORARY;
 	}
@@ -232,10 +270,13 @@ pg_exec(const struct pg_wait *w, PGconn *conn, const char *sql, PGresult **out)
 		return status;
 	for (;;) {
 		while (PQisBusy(conn)) {
-			if (!wait_fd(w, PQsocket(conn), POLLIN)) {
+			status = wait_fd(w, PQsocket(conn), POLLIN, w->answer_us);
+			if (status == PG_TEMPORARY)
+				log_error("the server does not answer");
+			if (status != PG_OK) {
 				PQclear(*out);
 				*out = NULL;
-				return PG_STOPPED;
+				return status;
 			}
 			if (!PQconsumeInput(conn))
 				break;

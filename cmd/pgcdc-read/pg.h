@@ -2,6 +2,7 @@
 #define PG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <libpq-fe.h>
 
@@ -16,6 +17,7 @@ struct pg_wait {
 	/* Called at least every 100 ms while waiting; not 0 ends the wait.  NULL for none. */
 	int (*tick)(void *);
 	void *arg;
+	int64_t answer_us; /* a query whose answer takes longer has failed; 0: any time */
 };
 
 enum pg_status {

@@ -304,9 +304,13 @@ look_at_catalog(struct reader *r)
 {
 	struct catalog *c = &r->pgo.relations.catalog;
 
-	if (PQconsumeInput(c->conn) && PQstatus(c->conn) == CONNECTION_OK)
+	PGconn *conn = c->conn != NULL ? c->conn : c->idle;
+
+	if (PQconsumeInput(conn) && PQstatus(conn) == CONNECTION_OK)
 		return GO_ON;
 	log_warn("the server closed the second connection");
+	if (conn == c->idle)
+		return LOST;
 	switch (catalog_open(c)) {
 	case PG_OK: return GO_ON;
 	case PG_STOPPED: return r->tick_code;
@@ -330,7 +334,8 @@ gathers(struct reader *r, int64_t now)
 static int
 wait_events(struct reader *r, int64_t now)
 {
-	PGconn *catalog = r->ended == NULL ? r->pgo.relations.catalog.conn : NULL;
+	const struct catalog *c = &r->pgo.relations.catalog;
+	PGconn *catalog = r->ended != NULL ? NULL : c->conn != NULL ? c->conn : c->idle;
 	struct pollfd p[6] = { { .fd = r->conn ? PQsocket(r->conn) : -1 },
 		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
 		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
@@ -460,11 +465,13 @@ reader_run(const struct options *o)
 	r.o = o;
 	r.tick_code = GO_ON;
 	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .tick = serve_tick,
-		.arg = &r };
+		.arg = &r, .answer_us = 60 * SECOND_US };
 	r.pgo.out = &r.out.buf;
 	r.pgo.toast.fetch = o->toast_fetch;
 	r.pgo.relations.catalog.conninfo = o->conninfo;
 	r.pgo.relations.catalog.wait = r.wait;
+	/* serve_tick looks after those; a row may be locked for long. */
+	r.pgo.relations.catalog.wait.answer_us = 0;
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
 	code = serve_open(&r);

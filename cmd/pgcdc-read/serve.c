@@ -110,8 +110,7 @@ look_at_server(struct reader *r, int64_t now)
 {
 	struct pollfd p = { .events = POLLIN };
 
-	/* peer is set once it streams. */
-	if (r->conn == NULL || r->pgo.relations.catalog.peer != r->conn)
+	if (!session_streams(r))
 		return GO_ON;
 	p.fd = PQsocket(r->conn);
 	if (poll(&p, 1, 0) > 0)

@@ -78,4 +78,11 @@ struct reader {
 	int64_t drain_until;
 };
 
+/* Is there a connection, and does it stream?  While it is set up it takes no status updates. */
+static inline bool
+session_streams(const struct reader *r)
+{
+	return r->conn != NULL && r->pgo.relations.catalog.peer == r->conn;
+}
+
 #endif

@@ -176,6 +176,7 @@ check_publication(const struct setup *s, const char *name)
 static enum pg_status
 create_slot(const struct setup *s)
 {
+	struct pg_wait wait = *s->wait;
 	char *quoted = pg_identifier(s->conn, s->o->slot);
 	struct buf sql = { 0 };
 	enum pg_status status;
@@ -194,7 +195,9 @@ create_slot(const struct setup *s)
 	buf_printf(&sql, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput %s", quoted,
 	    s->o->failover ? "(SNAPSHOT 'nothing', FAILOVER)" : "NOEXPORT_SNAPSHOT");
 	PQfreemem(quoted);
-	status = pg_exec(s->wait, s->conn, buf_cstr(&sql), &res);
+	/* It waits for the transactions that are open, however long that takes. */
+	wait.answer_us = 0;
+	status = pg_exec(&wait, s->conn, buf_cstr(&sql), &res);
 	buf_free(&sql);
 	if (status != PG_OK)
 		return status;
