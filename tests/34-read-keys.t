@@ -54,6 +54,31 @@ is "$(key single)" '[0]' 'a key of one column is known all the same'
 is "$(key dropped)" null 'the key of a dropped table with REPLICA IDENTITY FULL is not known'
 like "$(cat "$T/err")" 'table=dropped.*was dropped after' 'and a warning says why'
 
+# With other identities nothing in the stream tells that the key was another one.
+sql "CREATE TABLE f (a int, b int, v text, PRIMARY KEY (a, b));
+ALTER TABLE f REPLICA IDENTITY FULL;
+CREATE TABLE i (a int, b int, k int NOT NULL UNIQUE, PRIMARY KEY (a, b));
+ALTER TABLE i REPLICA IDENTITY USING INDEX i_k_key;
+CREATE TABLE turned (a int, b int, PRIMARY KEY (a, b));
+ALTER PUBLICATION $ID ADD TABLE f, i, turned;
+SELECT pg_replication_slot_advance('$ID', pg_current_wal_lsn())" >"$T/out"
+sql "INSERT INTO f VALUES (1, 1); INSERT INTO i VALUES (1, 1, 1); INSERT INTO turned VALUES (1, 2)"
+sql "BEGIN; CREATE TABLE made (a int, b int, PRIMARY KEY (b, a)); ALTER PUBLICATION $ID ADD TABLE made;
+ALTER TABLE made REPLICA IDENTITY FULL; INSERT INTO made VALUES (1, 2); COMMIT"
+read_keys
+is "$(key f) $(key i) $(key turned) $(key made)" '[0,1] [0,1] [0,1] [1,0]' 'keys as they are'
+for table in f i turned; do
+	sql "ALTER TABLE $table DROP CONSTRAINT ${table}_pkey"
+done
+sql "ALTER TABLE f ADD PRIMARY KEY (a); ALTER TABLE i ADD PRIMARY KEY (a);
+ALTER TABLE turned ADD PRIMARY KEY (b, a)"
+read_keys
+is "$(key f) $(key i) $(key turned)" 'null null null' 'keys that are younger than the rows are none'
+is "$(grep -c 'was changed after.*remedy=' "$T/err")" 3 'and warnings say why'
+sql "INSERT INTO f VALUES (2, 2); INSERT INTO i VALUES (2, 2, 2); INSERT INTO turned VALUES (2, 2)"
+read_keys
+is "$(key f) $(key i) $(key turned)" 'null [0] null [0] null [1,0]' 'behind the change they are known again'
+
 # A server, or something before it, that closes the connection is no permanent error.
 cat >"$T/closes.py" <<'END'
 import socket, sys

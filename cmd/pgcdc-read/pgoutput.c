@@ -51,6 +51,7 @@ start_transaction(struct pgoutput *p)
 {
 	p->in_transaction = true;
 	p->in_unit = false;
+	p->relations.xid = p->begin.xid;
 	p->skipping = p->begin.lsn < p->resume;
 }
 
@@ -193,8 +194,9 @@ take_message(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 	const char *prefix = wire_string(w);
 	uint32_t n = wire_u32(w);
 	const char *content = wire_bytes(w, n);
-	struct frame_message m = { .prefix = { prefix, (uint32_t)strlen(prefix) },
-		.content = { content, n }, .lsn = lsn, .transactional = transactional };
+	struct buf name = { 0 };
+	struct frame_message m = { .content = { content, n }, .lsn = lsn,
+		.transactional = transactional };
 
 	if (w->bad || transactional != p->in_transaction)
 		return damaged("Message");
@@ -203,7 +205,10 @@ take_message(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 	if (!transactional)
 		p->begin = (struct frame_begin) { .lsn = lsn, .time = wall_us(), .has_xid = true };
 	open_unit(p);
+	m.prefix.ptr = value_name(&name, prefix);
+	m.prefix.len = (uint32_t)strlen(m.prefix.ptr);
 	frame_put_message(p->out, &m);
+	buf_free(&name);
 	if (transactional)
 		return PGOUTPUT_NOTHING;
 	*end_lsn = lsn;

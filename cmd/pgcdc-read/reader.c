@@ -18,7 +18,6 @@
 #include "watch.h"
 #include "wire.h"
 
-#define OUT_HIGH  ((size_t)256 * 1024) /* stop reading while so much waits for stdout */
 #define OUT_FLUSH ((size_t)64 * 1024)
 #define MESSAGES_A_TURN 20000
 
@@ -470,13 +469,15 @@ reader_run(const struct options *o)
 	r.pgo.toast.fetch = o->toast_fetch;
 	r.pgo.relations.catalog.conninfo = o->conninfo;
 	r.pgo.relations.catalog.wait = r.wait;
-	/* serve_tick looks after those; a row may be locked for long. */
-	r.pgo.relations.catalog.wait.answer_us = 0;
+	r.pgo.toast.room = serve_room;
+	r.pgo.toast.room_arg = &r;
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
 	code = serve_open(&r);
 	if (code == GO_ON && spools_init(&r.pgo.spools, o->spool_dir, o->spool_mem) != 0)
-		code = EXIT_PERMANENT;
+		code = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE
+		    ? EXIT_TEMPORARY
+		    : EXIT_PERMANENT;
 	if (code == GO_ON)
 		code = stream(&r);
 	PQfinish(r.conn);

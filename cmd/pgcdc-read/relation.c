@@ -84,22 +84,43 @@ relations_take_type(struct relations *rs, const char *msg, size_t len)
 
 /*
  * The primary key's column names in key order; one null where the table has none, no row
- * where the table is gone.
+ * where the table is gone.  Then: which transaction made the constraint, which one comes next,
+ * and does the table have partitions with another replica identity?
  */
 static enum pg_status
 query_key(struct catalog *c, uint32_t relid, PGresult **res)
 {
-	char sql[640];
+	char sql[1280];
 
 	snprintf(sql, sizeof(sql),
-	    "SELECT a.attname FROM pg_catalog.pg_class c"
+	    "SELECT a.attname, con.xmin,"
+	    " pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),"
+	    " c.relkind = 'p' AND EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t"
+	    " JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf AND l.relkind = 'r'"
+	    " AND l.relreplident <> c.relreplident)"
+	    " FROM pg_catalog.pg_class c"
 	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+	    " LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid"
+	    " AND con.contype = 'p'"
 	    " LEFT JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, place)"
 	    " ON k.place <= i.indnkeyatts"
 	    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum"
 	    " WHERE c.oid = %u ORDER BY k.place",
 	    relid);
 	return catalog_query(c, sql, "cannot look up a primary key", res);
+}
+
+/*
+ * Was the constraint made by a younger transaction than the one that is taken?  xids wrap
+ * around, so they are compared by how long ago they were.
+ */
+static bool
+is_younger(const PGresult *res, uint32_t xid)
+{
+	uint32_t made = (uint32_t)strtoull(PQgetvalue(res, 0, 1), NULL, 10);
+	uint32_t next = (uint32_t)strtoull(PQgetvalue(res, 0, 2), NULL, 10);
+
+	return !PQgetisnull(res, 0, 1) && xid != 0 && next - made < next - xid;
 }
 
 /* The column of that name, or the number of columns. */
@@ -120,10 +141,11 @@ enum key_state {
 	KEY_PARTLY,  /* it has columns that are not published */
 	KEY_CHANGED, /* it is another one now */
 	KEY_GONE,    /* so is the table */
+	KEY_UNASKED, /* there is no catalog */
 };
 
 static enum key_state
-match_key(const struct relation *r, const PGresult *res, uint32_t *key, size_t *n)
+match_key(const struct relation *r, const PGresult *res, uint32_t xid, uint32_t *key, size_t *n)
 {
 	size_t flagged = 0, found = 0;
 	enum key_state state = KEY_KNOWN;
@@ -148,6 +170,9 @@ match_key(const struct relation *r, const PGresult *res, uint32_t *key, size_t *
 	/* With identity "default" the flags tell which columns the key had then. */
 	if (r->identity == 'd' && (found != flagged || found != *n))
 		return KEY_CHANGED;
+	/* They don't tell their order, and with other identities nothing. */
+	if (state == KEY_KNOWN && (r->identity != 'd' || flagged > 1) && is_younger(res, xid))
+		return KEY_CHANGED;
 	return state;
 }
 
@@ -158,11 +183,12 @@ match_key(const struct relation *r, const PGresult *res, uint32_t *key, size_t *
  * row two.
  */
 static enum pg_status
-find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *n)
+find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 {
 	static const char *const why[] = { [KEY_PARTLY] = "the primary key is not published whole",
 		[KEY_CHANGED] = "the primary key was changed after these changes were made",
-		[KEY_GONE] = "the table was dropped after these changes were made" };
+		[KEY_GONE] = "the table was dropped after these changes were made",
+		[KEY_UNASKED] = "the catalog cannot be asked" };
 	enum pg_status status;
 	enum key_state state;
 	size_t flagged = 0, only = 0;
@@ -172,12 +198,20 @@ find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *
 	for (size_t i = 0; i < r->columns; i++)
 		if (r->column[i].in_identity && flagged++ == 0)
 			only = i;
+	r->mixed = false;
 	if (r->identity == 'd' && flagged == 0)
 		return PG_OK;
 	status = query_key(&rs->catalog, r->relid, &res);
 	if (status != PG_OK)
 		return status;
-	state = res != NULL ? match_key(r, res, key, n) : KEY_GONE;
+	state = res != NULL ? match_key(r, res, rs->xid, key, n) : KEY_UNASKED;
+	if (res != NULL && PQntuples(res) > 0 && *PQgetvalue(res, 0, 3) == 't') {
+		r->mixed = true;
+		log_warn("partitions have another replica identity than their root, so old rows "
+		         "may lack columns, and changes of keys may not be seen",
+		    kv_str("schema", r->schema), kv_str("table", r->table),
+		    kv_str("remedy", "ALTER TABLE each partition REPLICA IDENTITY as the root's"));
+	}
 	PQclear(res);
 	if (state == KEY_KNOWN)
 		return PG_OK;
@@ -197,17 +231,24 @@ find_key(struct relations *rs, const struct relation *r, uint32_t *key, size_t *
 static void
 build_frame(struct relation *r, const uint32_t *key, size_t keys)
 {
+	struct buf schema = { 0 }, name = { 0 }, type = { 0 };
+
 	r->frame.len = 0;
-	frame_put_relation(&r->frame, r->relid, r->schema, r->table, r->identity, r->columns);
+	frame_put_relation(&r->frame, r->relid, value_name(&schema, r->schema),
+	    value_name(&name, r->table), r->identity, r->columns);
 	for (size_t i = 0; i < r->columns; i++) {
 		const struct column *c = &r->column[i];
-		const char *type = c->type->name;
-		struct frame_column fc = { .name = { c->name, (uint32_t)strlen(c->name) },
-			.type = { type, (uint32_t)strlen(type) }, .type_oid = c->type_oid,
+		const char *column_name = value_name(&name, c->name);
+		const char *type_name = value_name(&type, c->type->name);
+		struct frame_column fc = { .name = { column_name, (uint32_t)strlen(column_name) },
+			.type = { type_name, (uint32_t)strlen(type_name) }, .type_oid = c->type_oid,
 			.typmod = c->typmod, .in_identity = c->in_identity };
 
 		frame_put_column(&r->frame, &fc);
 	}
+	buf_free(&schema);
+	buf_free(&name);
+	buf_free(&type);
 	frame_put_key(&r->frame, key, keys);
 	r->pending = r->frame.len != r->emitted.len ||
 	    memcmp(r->frame.data, r->emitted.data, r->frame.len) != 0;

@@ -32,6 +32,7 @@ struct relation {
 	struct buf frame;   /* its R frame */
 	struct buf emitted; /* the one that went out last; empty: none yet */
 	bool pending;       /* frame must go out before the next row */
+	bool mixed;         /* its partitions have other replica identities */
 	struct buf message; /* its Relation message */
 	uint64_t arrived;   /* when that came, as the caller counts; 0: it did not say */
 };
@@ -42,6 +43,7 @@ struct relations {
 	struct relation *last;
 	struct catalog catalog;
 	struct types types;
+	uint32_t xid; /* of the transaction that is taken */
 };
 
 /* Find it, or NULL. */

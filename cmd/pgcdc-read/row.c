@@ -40,14 +40,26 @@ mark_absent(struct tuple *t, const struct relation *r)
 }
 
 /*
+ * A partition's key comes as a whole row where its root has REPLICA IDENTITY FULL: a null can be
+ * a value that was not sent.
+ */
+static void
+mark_unsure(struct tuple *t)
+{
+	for (size_t i = 0; i < t->columns; i++)
+		if (t->column[i].kind == 'n')
+			t->column[i].kind = 'a';
+}
+
+/*
  * What the old row knows of columns whose TOAST did not change: all of them when it is full;
- * of a key, its own.
+ * of a key, its own.  A value that is stored apart is no null.
  */
 static void
 complete_from_old(struct row *row)
 {
 	for (size_t i = 0; i < row->new.columns; i++)
-		if (row->new.column[i].kind == 'u')
+		if (row->new.column[i].kind == 'u' && row->old.column[i].kind == 't')
 			row->new.column[i] = row->old.column[i];
 }
 
@@ -74,6 +86,8 @@ row_read(struct row *row, struct relations *rs, char letter, struct wire *w)
 			return "an old tuple";
 		if (part == 'K')
 			mark_absent(&row->old, r);
+		else if (r->mixed)
+			mark_unsure(&row->old);
 		part = letter == 'U' ? (char)wire_u8(w) : 0;
 	}
 	if (letter == 'D')

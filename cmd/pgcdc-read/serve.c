@@ -11,6 +11,9 @@
 #include "filesink.h"
 #include "log.h"
 #include "serve.h"
+#include "sig.h"
+
+#define ROOM_MS 100
 
 int
 serve_open(struct reader *r)
@@ -140,4 +143,28 @@ serve_tick(void *reader)
 		code = look_at_server(r, now);
 	r->tick_code = code;
 	return code != GO_ON;
+}
+
+enum pg_status
+serve_room(void *reader)
+{
+	struct reader *r = reader;
+	PGconn *catalog = r->pgo.relations.catalog.conn;
+
+	while (fdout_pending(&r->out) >= OUT_HIGH) {
+		struct pollfd p[3] = { { .fd = r->out.fd, .events = POLLOUT },
+			{ .fd = r->wait.signal_fd, .events = POLLIN },
+			{ .fd = catalog ? PQsocket(catalog) : -1, .events = POLLIN } };
+
+		(void)poll(p, 3, ROOM_MS);
+		if (sig_terms() > 0 || serve_tick(r) != 0)
+			return PG_STOPPED;
+		/* Its end tells of a shutdown. */
+		if (p[2].revents != 0 &&
+		    (!PQconsumeInput(catalog) || PQstatus(catalog) != CONNECTION_OK)) {
+			log_warn("the server closed the second connection");
+			return PG_TEMPORARY;
+		}
+	}
+	return PG_OK;
 }

@@ -25,6 +25,12 @@ bool serve_may_be_gone(const struct reader *);
 int serve_output_closed(void) __attribute__((warn_unused_result));
 
 /*
+ * Wait until the output has room, serving the rest: for what comes from the catalog in large
+ * pieces.  PG_TEMPORARY: the second connection is lost meanwhile.
+ */
+enum pg_status serve_room(void *reader) __attribute__((warn_unused_result));
+
+/*
  * For struct pg_wait: all of the above, and status updates on the replication connection
  * where there is one.  Not 0 ends the wait: tick_code is the exit status then.
  */

@@ -25,6 +25,8 @@
 #define GO_ON (-1)
 #define LOST  (-2) /* a connection to the server is: it was said on the log */
 
+#define OUT_HIGH ((size_t)256 * 1024) /* while so much waits for stdout, nothing is added */
+
 enum sink {
 	SINK_ACK,  /* the writer says what is stored */
 	SINK_FILE, /* it is stored once fsynced */

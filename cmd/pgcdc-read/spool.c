@@ -16,8 +16,11 @@
 static int
 failed(const struct spools *ss, const char *what)
 {
-	log_error(what, kv_str("dir", ss->dir), kv_str("error", strerror(errno)),
+	int error = errno;
+
+	log_error(what, kv_str("dir", ss->dir), kv_str("error", strerror(error)),
 	    kv_str("remedy", "make room there, or name another folder by --spool-dir"));
+	errno = error;
 	return -1;
 }
 

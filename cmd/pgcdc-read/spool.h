@@ -36,7 +36,7 @@ struct spools {
 	size_t count, cap;
 };
 
-/* Can files be made in dir?  0, or -1 with the error logged. */
+/* Can files be made in dir?  0, or -1 with the error logged, and errno. */
 int spools_init(struct spools *, const char *dir, size_t limit)
     __attribute__((warn_unused_result));
 

@@ -9,6 +9,8 @@
 #define MAX_QUEUE   ((size_t)1024 * 1024) /* bytes of messages that wait */
 #define MAX_GROUP   ((int64_t)1024 * 1024) /* bytes of values, as stored, that come at a time */
 #define VISIBLE_MS  10
+#define ANSWER_US   INT64_C(600000000)
+#define LARGE       (4 * 1024 * 1024) /* for so large a value libpq makes a lot of room */
 
 enum fate {
 	WANTED,
@@ -30,6 +32,13 @@ struct queued {
 	int res_row;
 };
 
+/* A column of a table's identity, as SQL has to name it. */
+struct key_column {
+	size_t column; /* of the relation */
+	char *type;
+	char *equals; /* the operator of its index */
+};
+
 /* What the steps share. */
 struct work {
 	struct toast *t;
@@ -39,7 +48,10 @@ struct work {
 	size_t n;
 	struct buf keys;
 	struct relation *relation; /* of the query that is being made */
-	struct buf table;          /* its name, quoted */
+	struct buf table;          /* its name, quoted; empty: it is gone, or another one */
+	struct key_column *key;
+	size_t key_columns;
+	bool large; /* a value came for which libpq made a lot of room */
 	bool *lacks;               /* its columns */
 };
 
@@ -202,9 +214,9 @@ put_identifier(struct buf *b, PGconn *conn, const char *name)
 	PQfreemem(quoted);
 }
 
-/* The columns of the key, joined by commas. */
+/* SELECT and the columns of the key. */
 static void
-put_key_columns(struct buf *sql, const struct work *w, const char *prefix)
+put_select(struct buf *sql, const struct work *w)
 {
 	const struct relation *r = w->relation;
 	bool first = true;
@@ -212,27 +224,45 @@ put_key_columns(struct buf *sql, const struct work *w, const char *prefix)
 	for (size_t i = 0; i < r->columns; i++) {
 		if (!r->column[i].in_identity)
 			continue;
-		buf_adds(sql, first ? prefix : ",");
+		buf_adds(sql, first ? "SELECT " : ",");
 		put_identifier(sql, w->rs->catalog.conn, r->column[i].name);
 		first = false;
 	}
 }
 
+/* Part i of a row's key, in the order of the relation's columns. */
+static char *
+key_text(const struct work *w, const struct queued *q, size_t column)
+{
+	const char *p = w->keys.data + q->key;
+	uint32_t len;
+
+	for (size_t i = 0; i < column; i++) {
+		if (!w->relation->column[i].in_identity)
+			continue;
+		memcpy(&len, p, sizeof(len));
+		p += sizeof(len) + len;
+	}
+	memcpy(&len, p, sizeof(len));
+	return xstrndup(p + sizeof(len), len);
+}
+
+/*
+ * The row's key, with types and operators by their full names: search_path is empty, and not
+ * all of them are PostgreSQL's own.
+ */
 static void
 put_key_value(struct buf *sql, const struct work *w, const struct queued *q)
 {
-	const char *p = w->keys.data + q->key, *end = p + q->key_len;
-	bool first = true;
+	PGconn *conn = w->rs->catalog.conn;
 
-	for (; p < end; first = false) {
-		uint32_t len;
-		char *text, *literal;
+	for (size_t i = 0; i < w->key_columns; i++) {
+		const struct key_column *k = &w->key[i];
+		char *text = key_text(w, q, k->column), *literal = pg_literal(conn, text);
 
-		memcpy(&len, p, sizeof(len));
-		text = xstrndup(p + sizeof(len), len);
-		p += sizeof(len) + len;
-		literal = pg_literal(w->rs->catalog.conn, text);
-		buf_printf(sql, "%s%s", first ? "(" : ",", literal);
+		buf_adds(sql, i ? " AND " : "(");
+		put_identifier(sql, conn, w->relation->column[k->column].name);
+		buf_printf(sql, " OPERATOR(%s) %s::%s", k->equals, literal, k->type);
 		PQfreemem(literal);
 		free(text);
 	}
@@ -249,19 +279,16 @@ concerns(const struct work *w, const struct queued *q, enum fate fate)
 static void
 put_where(struct buf *sql, struct work *w, size_t from, size_t to, enum fate fate)
 {
-	const char *before = " IN (";
+	const char *before = " WHERE ";
 
-	buf_printf(sql, " FROM %s WHERE ", buf_cstr(&w->table));
-	put_key_columns(sql, w, "(");
-	buf_addc(sql, ')');
+	buf_printf(sql, " FROM %s", buf_cstr(&w->table));
 	for (size_t i = from; i < to; i++) {
 		if (!concerns(w, &w->q[i], fate))
 			continue;
 		buf_adds(sql, before);
 		put_key_value(sql, w, &w->q[i]);
-		before = ",";
+		before = " OR ";
 	}
-	buf_addc(sql, ')');
 }
 
 static bool
@@ -299,25 +326,39 @@ find_lacks(struct work *w, size_t from, size_t to, enum fate fate)
 	}
 }
 
+static void
+set_unknown(struct work *w, size_t from, size_t to, enum fate fate)
+{
+	for (size_t i = from; i < to; i++)
+		if (concerns(w, &w->q[i], fate))
+			w->q[i].fate = UNKNOWN;
+}
+
 /*
- * Run a query about the rows.  What the table does not have any more is no error: those rows
+ * Run a query about the rows.  What does not fit the table as it is now is no error: those rows
  * are UNKNOWN then, and *res is NULL.
  */
 static enum pg_status
 ask(struct work *w, struct buf *sql, size_t from, size_t to, enum fate fate, PGresult **res)
 {
 	struct catalog *c = &w->rs->catalog;
-	enum pg_status status = pg_exec(&c->wait, c->conn, buf_cstr(sql), res);
+	struct pg_wait wait = c->wait;
+	enum pg_status status;
+	const char *state;
 
+	/* The table may be locked. */
+	wait.answer_us = ANSWER_US;
+	status = pg_exec(&wait, c->conn, buf_cstr(sql), res);
 	buf_free(sql);
 	if (status != PG_OK || PQresultStatus(*res) == PGRES_TUPLES_OK)
 		return status;
-	if (pg_sqlstate_is(*res, "42P01") || pg_sqlstate_is(*res, "42703") ||
-	    pg_sqlstate_is(*res, "22P02")) {
-		warn(w, w->relation, "the table was changed since");
-		for (size_t i = from; i < to; i++)
-			if (concerns(w, &w->q[i], fate))
-				w->q[i].fate = UNKNOWN;
+	state = *res ? PQresultErrorField(*res, PG_DIAG_SQLSTATE) : NULL;
+	/* Names and types, values, what is not implemented; not a lack of rights. */
+	if (state != NULL && strcmp(state, "42501") != 0 &&
+	    (strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0 ||
+	        strncmp(state, "0A", 2) == 0)) {
+		warn(w, w->relation, PQresultErrorField(*res, PG_DIAG_MESSAGE_PRIMARY));
+		set_unknown(w, from, to, fate);
 		status = PG_OK;
 	} else {
 		status = pg_failed(c->conn, *res, "cannot fetch large values from a table",
@@ -329,21 +370,84 @@ ask(struct work *w, struct buf *sql, size_t from, size_t to, enum fate fate, PGr
 	return status;
 }
 
-/* The table's name as it is now. */
+static void
+forget_table(struct work *w)
+{
+	for (size_t i = 0; i < w->key_columns; i++) {
+		free(w->key[i].type);
+		free(w->key[i].equals);
+	}
+	free(w->key);
+	w->key = NULL;
+	w->key_columns = 0;
+	w->table.len = 0;
+}
+
+/* A row of find_table's; false: the key is not the relation's. */
+static bool
+take_key_column(struct work *w, const PGresult *res, int row)
+{
+	const struct relation *r = w->relation;
+	size_t i = 0;
+
+	while (i < r->columns && strcmp(r->column[i].name, PQgetvalue(res, row, 1)) != 0)
+		i++;
+	if (i == r->columns || !r->column[i].in_identity)
+		return false;
+	w->key[w->key_columns++] = (struct key_column) { .column = i,
+		.type = xstrdup(PQgetvalue(res, row, 2)),
+		.equals = xstrdup(PQgetvalue(res, row, 3)) };
+	return true;
+}
+
+/*
+ * The table as it is now: its name, and of each column of its identity the type and the
+ * operator that its index has for "equal" (btree's strategy 3).
+ */
 static enum pg_status
 find_table(struct work *w)
 {
-	char sql[200];
+	const struct relation *r = w->relation;
+	struct buf sql = { 0 };
 	PGresult *res;
 	enum pg_status status;
+	size_t flagged = 0;
+	bool fits = true;
 
-	snprintf(sql, sizeof(sql),
-	    "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
-	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %" PRIu32,
-	    w->relation->relid);
-	status = catalog_query(&w->rs->catalog, sql, "cannot look up a table", &res);
-	w->table.len = 0;
-	if (status == PG_OK && res != NULL && PQntuples(res) == 1)
+	forget_table(w);
+	for (size_t i = 0; i < r->columns; i++)
+		flagged += r->column[i].in_identity;
+	buf_printf(&sql,
+	    "SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END ||"
+	    " pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.attname,"
+	    " pg_catalog.format_type(a.atttypid, NULL),"
+	    " pg_catalog.format('%%I.%%s', opn.nspname, op.oprname)"
+	    " FROM pg_catalog.pg_class c"
+	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.%s"
+	    " LEFT JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[])"
+	    " WITH ORDINALITY k (attnum, class, place) ON k.place <= i.indnkeyatts"
+	    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum"
+	    " LEFT JOIN pg_catalog.pg_opclass oc ON oc.oid = k.class"
+	    " LEFT JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily"
+	    " AND ao.amopstrategy = 3 AND ao.amoppurpose = 's'"
+	    " AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype"
+	    " LEFT JOIN pg_catalog.pg_operator op ON op.oid = ao.amopopr"
+	    " LEFT JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace"
+	    " WHERE c.oid = %" PRIu32,
+	    r->identity == 'd' ? "indisprimary" : "indisreplident", r->relid);
+	status = catalog_query(&w->rs->catalog, buf_cstr(&sql), "cannot look up a table", &res);
+	buf_free(&sql);
+	if (status != PG_OK || res == NULL)
+		return status;
+	w->key = xcalloc((size_t)PQntuples(res) + 1, sizeof(*w->key));
+	for (int row = 0; row < PQntuples(res) && fits; row++)
+		fits = !PQgetisnull(res, row, 3) && take_key_column(w, res, row);
+	if (PQntuples(res) == 0)
+		warn(w, r, "the table was dropped since");
+	else if (!fits || w->key_columns != flagged)
+		warn(w, r, "the table's identity was changed since");
+	else
 		buf_adds(&w->table, PQgetvalue(res, 0, 0));
 	PQclear(res);
 	return status;
@@ -355,17 +459,16 @@ measure(struct work *w)
 {
 	struct buf sql = { 0 };
 	enum pg_status status = find_table(w);
-	int keys = 0;
 	PGresult *res;
 
 	if (status != PG_OK)
 		return status;
-	if (w->table.len == 0)
-		warn(w, w->relation, "the table was dropped since");
+	if (w->table.len == 0) {
+		set_unknown(w, 0, w->n, WANTED);
+		return PG_OK;
+	}
 	find_lacks(w, 0, w->n, WANTED);
-	put_key_columns(&sql, w, "SELECT ");
-	for (size_t i = 0; i < w->relation->columns; i++)
-		keys += w->relation->column[i].in_identity;
+	put_select(&sql, w);
 	buf_adds(&sql, ", 0");
 	for (size_t i = 0; i < w->relation->columns; i++)
 		if (w->lacks[i]) {
@@ -373,13 +476,6 @@ measure(struct work *w)
 			put_identifier(&sql, w->rs->catalog.conn, w->relation->column[i].name);
 			buf_adds(&sql, "), 0)::bigint");
 		}
-	if (w->table.len == 0) {
-		buf_free(&sql);
-		for (size_t i = 0; i < w->n; i++)
-			if (concerns(w, &w->q[i], WANTED))
-				w->q[i].fate = UNKNOWN;
-		return PG_OK;
-	}
 	put_where(&sql, w, 0, w->n, WANTED);
 	status = ask(w, &sql, 0, w->n, WANTED, &res);
 	if (status != PG_OK || res == NULL)
@@ -393,7 +489,7 @@ measure(struct work *w)
 		for (int row = 0; row < PQntuples(res) && q->fate == GONE; row++)
 			if (key_is(w, q, res, row)) {
 				q->fate = FOUND;
-				q->size = atoll(PQgetvalue(res, row, keys));
+				q->size = atoll(PQgetvalue(res, row, (int)w->key_columns));
 			}
 	}
 	PQclear(res);
@@ -410,8 +506,12 @@ fetch(struct work *w, size_t from, size_t to, PGresult **res)
 	*res = NULL;
 	if (status != PG_OK)
 		return status;
+	if (w->table.len == 0) {
+		set_unknown(w, from, to, FOUND);
+		return PG_OK;
+	}
 	find_lacks(w, from, to, FOUND);
-	put_key_columns(&sql, w, "SELECT ");
+	put_select(&sql, w);
 	for (size_t i = 0; i < w->relation->columns; i++)
 		if (w->lacks[i]) {
 			buf_addc(&sql, ',');
@@ -439,7 +539,7 @@ fetch(struct work *w, size_t from, size_t to, PGresult **res)
 
 /* Its missing values; they stand behind the key, in the order of the columns. */
 static void
-complete(struct row *row, const struct queued *q, const bool *lacks)
+complete(struct row *row, const struct queued *q, const bool *lacks, bool *large)
 {
 	const struct relation *r = row->relation;
 	int column = 0;
@@ -455,6 +555,7 @@ complete(struct row *row, const struct queued *q, const bool *lacks)
 			c->kind = PQgetisnull(q->res, q->res_row, column) ? 'n' : 't';
 			c->text = PQgetvalue(q->res, q->res_row, column);
 			c->len = (uint32_t)PQgetlength(q->res, q->res_row, column);
+			*large = *large || c->len >= LARGE;
 		}
 		column++;
 	}
@@ -467,7 +568,7 @@ hand_over(struct work *w, const struct queued *q, void (*emit)(void *, struct ro
 
 	read_queued(w, q);
 	if (q->lacking && q->fate == FOUND)
-		complete(row, q, w->lacks);
+		complete(row, q, w->lacks, &w->large);
 	if (q->lacking && q->fate == GONE) {
 		if (row->old_part == 0)
 			return;
@@ -523,6 +624,8 @@ resolve(struct work *w, uint32_t xid, void (*emit)(void *, struct row *), void *
 		for (size_t i = from; i < to && status == PG_OK; i++)
 			hand_over(w, &w->q[i], emit, arg);
 		PQclear(res);
+		if (status == PG_OK && to < w->n && w->t->room != NULL)
+			status = w->t->room(w->t->room_arg);
 	}
 	return status;
 }
@@ -537,6 +640,10 @@ toast_resolve(struct toast *t, struct relations *rs, uint32_t xid,
 	if (t->rows == 0)
 		return PG_OK;
 	status = resolve(&w, xid, emit, arg);
+	/* libpq never gives back what it once needed for a value. */
+	if (w.large)
+		catalog_close(&rs->catalog);
+	forget_table(&w);
 	row_free(&w.row);
 	free(w.q);
 	free(w.lacks);

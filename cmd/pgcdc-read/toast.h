@@ -17,6 +17,8 @@
  */
 struct toast {
 	bool fetch;
+	enum pg_status (*room)(void *); /* called between larger pieces; NULL for none */
+	void *room_arg;
 	struct buf queue;  /* rows in their order */
 	size_t rows, lacking;
 	uint64_t all_below; /* xids below it are over and seen: 64 bits */

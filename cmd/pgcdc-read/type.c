@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdio.h"
 #include "buf.h"
 #include "type.h"
 
+#define AGAIN_US INT64_C(1000000)
 #define RETRY_MS 50
 
 /*
@@ -24,12 +26,12 @@ enum {
 
 static const struct type builtin[BUILTIN] = {
 #define SCALAR(oid, name, kind) \
-	{ oid, kind, 0, #name, NULL, NULL, 0, NULL, true, false, false, false, NULL, 0 },
+	{ oid, kind, 0, #name, NULL, NULL, 0, NULL, true, false, false, false, NULL, 0, 0 },
 #define ARRAY(oid, element, delimiter) \
 	{ oid, VALUE_ARRAY, delimiter, #element "[]", &builtin[T_##element], NULL, 0, NULL, true, \
-		false, false, false, NULL, 0 },
+		false, false, false, NULL, 0, 0 },
 #define OF(oid, name, kind, element) \
-	{ oid, kind, 0, #name, &builtin[T_##element], NULL, 0, NULL, true, false, false, false, NULL, 0 },
+	{ oid, kind, 0, #name, &builtin[T_##element], NULL, 0, NULL, true, false, false, false, NULL, 0, 0 },
 #include "type_list.h"
 #undef SCALAR
 #undef ARRAY
@@ -299,6 +301,7 @@ types_lookup(struct types *ts, struct catalog *catalog)
 		struct type *t = find(ts, ts->outdated->oid);
 
 		t->asked_for = ts->outdated_fields;
+		t->asked_at = now_us();
 		ts->outdated = NULL;
 		want(ts, t);
 	}
@@ -321,8 +324,11 @@ types_lookup(struct types *ts, struct catalog *catalog)
 void
 type_outdated(const struct type *t, size_t fields)
 {
-	/* Once for each number: rows from before the change still come after it. */
-	if (t->asked_for == fields || t->set == NULL)
+	/*
+	 * Rows from before the change still come after it, and the change may not be visible
+	 * yet: for the same number the catalog is asked from time to time.
+	 */
+	if (t->set == NULL || (t->asked_for == fields && now_us() - t->asked_at < AGAIN_US))
 		return;
 	t->set->outdated = t;
 	t->set->outdated_fields = fields;

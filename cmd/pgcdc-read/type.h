@@ -34,6 +34,7 @@ struct type {
 	bool missed;      /* the catalog did not have it */
 	char *told;       /* its name in the stream */
 	size_t asked_for; /* the number of fields that it was looked up again for; 0: never */
+	int64_t asked_at; /* and when */
 };
 
 /*

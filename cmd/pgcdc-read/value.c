@@ -159,3 +159,29 @@ value_put(struct buf *b, const struct type *t, const char *text, size_t len)
 {
 	value_put_inside(b, t, text, len, 0);
 }
+
+const char *
+value_name(struct buf *b, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (utf8_valid(name, len))
+		return name;
+	b->len = 0;
+	while (len > 0) {
+		size_t n = 1;
+
+		/* The shortest run that is valid is one character. */
+		while (n < 4 && n < len && !utf8_valid(name, n))
+			n++;
+		if (!utf8_valid(name, n)) {
+			n = 1;
+			buf_printf(b, "\\x%02x", (unsigned char)*name);
+		} else {
+			buf_add(b, name, n);
+		}
+		name += n;
+		len -= n;
+	}
+	return buf_cstr(b);
+}

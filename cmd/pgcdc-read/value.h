@@ -59,4 +59,10 @@ void value_put_text(struct buf *, const char *text, size_t len);
 /* Appends nothing, and returns false, where the text is no integer of 64 bits. */
 bool value_put_int(struct buf *, const char *text, size_t len);
 
+/*
+ * A name as a frame has it: UTF-8.  In a database without an encoding it may be none; then
+ * each byte that does not belong is \xHH.  The result is name, or in b until that changes.
+ */
+const char *value_name(struct buf *b, const char *name);
+
 #endif
