@@ -85,7 +85,8 @@ relations_take_type(struct relations *rs, const char *msg, size_t len)
 /*
  * The primary key's column names in key order; one null where the table has none, no row
  * where the table is gone.  Then: which transaction made the constraint, which one comes next,
- * and does the table have partitions with another replica identity?
+ * and does the table have partitions with another replica identity?  Functions that lock the
+ * table are no good here: a transaction that is open can hold it for long.
  */
 static enum pg_status
 query_key(struct catalog *c, uint32_t relid, PGresult **res)
@@ -95,9 +96,12 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	snprintf(sql, sizeof(sql),
 	    "SELECT a.attname, con.xmin,"
 	    " pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),"
-	    " c.relkind = 'p' AND EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t"
-	    " JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf AND l.relkind = 'r'"
-	    " AND l.relreplident <> c.relreplident)"
+	    " c.relkind = 'p' AND EXISTS (WITH RECURSIVE tree (oid) AS ("
+	    "SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid"
+	    " UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree"
+	    " ON tree.oid = i.inhparent)"
+	    " SELECT FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid"
+	    " WHERE l.relkind = 'r' AND l.relreplident <> c.relreplident)"
 	    " FROM pg_catalog.pg_class c"
 	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
 	    " LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid"
