@@ -105,6 +105,10 @@ sql "UPDATE t SET id = 20 WHERE id = 21"
 sql "CREATE SCHEMA \"Odd one\"; CREATE TYPE \"Odd one\".\"The mood\" AS ENUM ('so so', 'a''\\');
 CREATE TYPE pair AS (a int, b text);
 CREATE TABLE moody (m \"Odd one\".\"The mood\", p pair, n int, big text, PRIMARY KEY (p, m));
+CREATE TABLE padded (c char(4), b bit(3), v varchar(5), a char(3)[], n int, big text,
+    PRIMARY KEY (c, b, v, a));
+ALTER TABLE padded ALTER big SET STORAGE EXTERNAL; ALTER PUBLICATION $ID ADD TABLE padded;
+INSERT INTO padded VALUES ('abc', '101', 'vw', '{abc,d}', 0, repeat('c', 3400));
 CREATE TABLE root (id int PRIMARY KEY, n int, big text) PARTITION BY RANGE (id);
 CREATE TABLE leaf PARTITION OF root FOR VALUES FROM (0) TO (10);
 CREATE TABLE parent (id int PRIMARY KEY, n int, big text);
@@ -118,6 +122,10 @@ INSERT INTO moody VALUES ('a''\\', (1, 'x,y'), 0, repeat('m', 3000)),
     ('so so', (2, NULL), 0, repeat('M', 3100));
 INSERT INTO root VALUES (1, 0, repeat('r', 3200));
 INSERT INTO parent VALUES (1, 0, repeat('p', 3300)); INSERT INTO child VALUES (1, 0, 'child')"
+forget
+sql "UPDATE padded SET n = 1"
+is "$(rows . --toast fetch)" '["U",["abc ","101","vw",["abc","d  "],1,"c3400"],null]' \
+    'types with a length'
 forget
 sql "UPDATE moody SET n = 1; UPDATE root SET n = 1; UPDATE ONLY parent SET n = 1;
 DELETE FROM ONLY parent"

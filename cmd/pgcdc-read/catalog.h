@@ -16,7 +16,7 @@ struct catalog {
 	PGconn *conn;
 	PGconn *idle; /* where refused: a walsender, never asked; its end tells of a shutdown */
 	bool idle_tried;
-	bool refused;         /* the server does not let us: said on the log, never tried again */
+	bool refused;         /* the server does not let us: said on the log */
 };
 
 /*

@@ -182,6 +182,7 @@ link_lost(struct reader *r, bool at_once)
 	int64_t delay;
 
 	catalog_close(&r->pgo.relations.catalog);
+	r->pgo.relations.catalog.refused = false;
 	PQfinish(r->conn);
 	r->conn = NULL;
 	r->pgo.relations.catalog.peer = NULL;

@@ -137,7 +137,11 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
 	    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
 	    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
-	    " ('row_security', 'off'), ('array_nulls', 'on'), ('statement_timeout', '0'), ('lock_timeout', '0'),"
+	    " ('row_security', 'off'),"
+	    /* A query that waits for a lock must not outlive us; only Linux has it everywhere. */
+	    " ('client_connection_check_interval',"
+	    " CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '10s' ELSE '0' END),"
+	    " ('array_nulls', 'on'), ('statement_timeout', '0'), ('lock_timeout', '0'),"
 	    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),"
 	    /* Where the database does not know its encoding, asking for UTF-8 is an error at the
 	     * first byte that is none. */

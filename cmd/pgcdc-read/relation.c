@@ -84,8 +84,8 @@ relations_take_type(struct relations *rs, const char *msg, size_t len)
 
 /*
  * The primary key's column names in key order; one null where the table has none, no row
- * where the table is gone.  Then: which transaction made the constraint, which one comes next,
- * and does the table have partitions with another replica identity?  Functions that lock the
+ * where the table is gone.  Then: the xids that made the constraint and the table, the next xid,
+ * and whether the table has partitions with another replica identity.  Functions that lock the
  * table are no good here: a transaction that is open can hold it for long.
  */
 static enum pg_status
@@ -94,7 +94,7 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	char sql[1280];
 
 	snprintf(sql, sizeof(sql),
-	    "SELECT a.attname, con.xmin,"
+	    "SELECT a.attname, con.xmin, t.xmin,"
 	    " pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),"
 	    " c.relkind = 'p' AND EXISTS (WITH RECURSIVE tree (oid) AS ("
 	    "SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid"
@@ -103,6 +103,7 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	    " SELECT FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid"
 	    " WHERE l.relkind = 'r' AND l.relreplident <> c.relreplident)"
 	    " FROM pg_catalog.pg_class c"
+	    " LEFT JOIN pg_catalog.pg_type t ON t.oid = c.reltype"
 	    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary"
 	    " LEFT JOIN pg_catalog.pg_constraint con ON con.conindid = i.indexrelid"
 	    " AND con.contype = 'p'"
@@ -114,17 +115,24 @@ query_key(struct catalog *c, uint32_t relid, PGresult **res)
 	return catalog_query(c, sql, "cannot look up a primary key", res);
 }
 
+static uint32_t
+xid_value(const PGresult *res, int column)
+{
+	return (uint32_t)strtoull(PQgetvalue(res, 0, column), NULL, 10);
+}
+
 /*
- * Was the constraint made by a younger transaction than the one that is taken?  xids wrap
- * around, so they are compared by how long ago they were.
+ * Was the constraint made, or touched, by a younger transaction than the one that is taken, and
+ * not together with the table?  xids wrap around, so they are compared by how long ago they
+ * were.  Their order is not that of commits: this is good for a warning.
  */
 static bool
 is_younger(const PGresult *res, uint32_t xid)
 {
-	uint32_t made = (uint32_t)strtoull(PQgetvalue(res, 0, 1), NULL, 10);
-	uint32_t next = (uint32_t)strtoull(PQgetvalue(res, 0, 2), NULL, 10);
+	uint32_t made = xid_value(res, 1), next = xid_value(res, 3);
 
-	return !PQgetisnull(res, 0, 1) && xid != 0 && next - made < next - xid;
+	return !PQgetisnull(res, 0, 1) && xid != 0 && made != xid_value(res, 2) &&
+	    next - made < next - xid;
 }
 
 /* The column of that name, or the number of columns. */
@@ -146,6 +154,7 @@ enum key_state {
 	KEY_CHANGED, /* it is another one now */
 	KEY_GONE,    /* so is the table */
 	KEY_UNASKED, /* there is no catalog */
+	KEY_YOUNGER, /* known, but it may have been another one */
 };
 
 static enum key_state
@@ -174,10 +183,37 @@ match_key(const struct relation *r, const PGresult *res, uint32_t xid, uint32_t 
 	/* With identity "default" the flags tell which columns the key had then. */
 	if (r->identity == 'd' && (found != flagged || found != *n))
 		return KEY_CHANGED;
-	/* They don't tell their order, and with other identities nothing. */
-	if (state == KEY_KNOWN && (r->identity != 'd' || flagged > 1) && is_younger(res, xid))
-		return KEY_CHANGED;
+	if (state == KEY_KNOWN && r->identity != 'd' && is_younger(res, xid))
+		return KEY_YOUNGER;
 	return state;
+}
+
+/* Once for each thing, until it changes. */
+static void
+warn_of_key(struct relation *r, enum key_state state)
+{
+	static const char *const why[] = { [KEY_PARTLY] = "the primary key is not published whole",
+		[KEY_CHANGED] = "the primary key was changed after these changes were made",
+		[KEY_GONE] = "the table was dropped after these changes were made",
+		[KEY_UNASKED] = "the catalog cannot be asked" };
+	int say = (int)state << 1 | r->mixed;
+
+	if (r->said == say)
+		return;
+	r->said = say;
+	if (state == KEY_YOUNGER)
+		log_warn("the primary key was made or touched after these changes were made: it is "
+		         "taken as it is now", kv_str("schema", r->schema), kv_str("table", r->table),
+		    kv_str("remedy", "if it was another one, load the table anew"));
+	else if (state != KEY_NONE && state != KEY_KNOWN)
+		log_warn("the primary key of a table is not known", kv_str("schema", r->schema),
+		    kv_str("table", r->table), kv_str("reason", why[state]),
+		    kv_str("remedy", "give the table's rule an id made of its columns"));
+	if (r->mixed)
+		log_warn("partitions have another replica identity than their root, so old rows "
+		         "may lack columns, and changes of keys may not be seen",
+		    kv_str("schema", r->schema), kv_str("table", r->table),
+		    kv_str("remedy", "ALTER TABLE each partition REPLICA IDENTITY as the root's"));
 }
 
 /*
@@ -189,10 +225,6 @@ match_key(const struct relation *r, const PGresult *res, uint32_t xid, uint32_t 
 static enum pg_status
 find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 {
-	static const char *const why[] = { [KEY_PARTLY] = "the primary key is not published whole",
-		[KEY_CHANGED] = "the primary key was changed after these changes were made",
-		[KEY_GONE] = "the table was dropped after these changes were made",
-		[KEY_UNASKED] = "the catalog cannot be asked" };
 	enum pg_status status;
 	enum key_state state;
 	size_t flagged = 0, only = 0;
@@ -209,26 +241,17 @@ find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 	if (status != PG_OK)
 		return status;
 	state = res != NULL ? match_key(r, res, rs->xid, key, n) : KEY_UNASKED;
-	if (res != NULL && PQntuples(res) > 0 && *PQgetvalue(res, 0, 3) == 't') {
-		r->mixed = true;
-		log_warn("partitions have another replica identity than their root, so old rows "
-		         "may lack columns, and changes of keys may not be seen",
-		    kv_str("schema", r->schema), kv_str("table", r->table),
-		    kv_str("remedy", "ALTER TABLE each partition REPLICA IDENTITY as the root's"));
-	}
+	r->mixed = res != NULL && PQntuples(res) > 0 && *PQgetvalue(res, 0, 4) == 't';
 	PQclear(res);
-	if (state == KEY_KNOWN)
-		return PG_OK;
-	*n = 0;
-	/* A single one needs no order, and is the whole key but in rare cases. */
-	if (r->identity == 'd' && flagged == 1 && state != KEY_PARTLY) {
-		key[(*n)++] = (uint32_t)only;
-		return PG_OK;
+	if (state != KEY_KNOWN && state != KEY_YOUNGER) {
+		*n = 0;
+		/* A single one needs no order, and is the whole key but in rare cases. */
+		if (r->identity == 'd' && flagged == 1 && state != KEY_PARTLY) {
+			key[(*n)++] = (uint32_t)only;
+			state = KEY_KNOWN;
+		}
 	}
-	if (state != KEY_NONE)
-		log_warn("the primary key of a table is not known", kv_str("schema", r->schema),
-		    kv_str("table", r->table), kv_str("reason", why[state]),
-		    kv_str("remedy", "give the table's rule an id made of its columns"));
+	warn_of_key(r, state);
 	return PG_OK;
 }
 

@@ -33,6 +33,7 @@ struct relation {
 	struct buf emitted; /* the one that went out last; empty: none yet */
 	bool pending;       /* frame must go out before the next row */
 	bool mixed;         /* its partitions have other replica identities */
+	int said;           /* what was warned about */
 	struct buf message; /* its Relation message */
 	uint64_t arrived;   /* when that came, as the caller counts; 0: it did not say */
 };

@@ -402,7 +402,8 @@ take_key_column(struct work *w, const PGresult *res, int row)
 
 /*
  * The table as it is now: its name, and of each column of its identity the type and the
- * operator that its index has for "equal" (btree's strategy 3).
+ * operator that its index has for "equal" (btree's strategy 3).  A type modifier of -1 keeps
+ * char(n) from being called "character", which is char(1).
  */
 static enum pg_status
 find_table(struct work *w)
@@ -420,7 +421,7 @@ find_table(struct work *w)
 	buf_printf(&sql,
 	    "SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END ||"
 	    " pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.attname,"
-	    " pg_catalog.format_type(a.atttypid, NULL),"
+	    " pg_catalog.format_type(a.atttypid, -1),"
 	    " pg_catalog.format('%%I.%%s', opn.nspname, op.oprname)"
 	    " FROM pg_catalog.pg_class c"
 	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
