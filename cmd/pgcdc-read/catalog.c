@@ -23,12 +23,17 @@ catalog_open(struct catalog *c)
 		return open_idle(c);
 	catalog_close(c);
 	status = pg_connect(&c->wait, c->conninfo, false, c->peer, &c->conn);
+	if (status == PG_OK)
+		c->said = false;
 	if (status != PG_PERMANENT)
 		return status;
 	c->refused = true;
-	log_warn("the catalog cannot be asked: values of types that PostgreSQL does not bring "
-	         "itself are text, and primary keys of several columns are not known",
-	    kv_str("remedy", "let the user connect a second time, other than for replication"));
+	if (!c->said)
+		log_warn("the catalog cannot be asked: values of types that PostgreSQL does not bring "
+		         "itself are text, and primary keys of several columns are not known",
+		    kv_str("remedy",
+		        "let the user connect a second time, other than for replication"));
+	c->said = true;
 	return open_idle(c);
 }
 

@@ -16,6 +16,7 @@ struct catalog {
 	PGconn *conn;
 	PGconn *idle; /* where refused: a walsender, never asked; its end tells of a shutdown */
 	bool idle_tried;
+	bool said;            /* that it is so, since it was open last */
 	bool refused;         /* the server does not let us: said on the log */
 };
 
