@@ -362,10 +362,13 @@ PGDATABASE=postgres sql "CREATE DATABASE ${ID}_ascii ENCODING SQL_ASCII TEMPLATE
 _dbs="$_dbs ${ID}_ascii"
 (
 	PGDATABASE=${ID}_ascii
-	printf 'SET client_encoding = SQL_ASCII; CREATE TABLE "gr\366\337e" (id int PRIMARY KEY, "\344\303\244" text);
-	CREATE PUBLICATION p FOR ALL TABLES;
-	SELECT 1 FROM pg_create_logical_replication_slot('"'${ID}_ascii'"', '"'pgoutput'"');
-	INSERT INTO "gr\366\337e" VALUES (1, '"'x'"');' | psql -XAtq -v ON_ERROR_STOP=1 -f - >"$T/out"
+	{
+		printf 'SET client_encoding = SQL_ASCII;\n'
+		printf 'CREATE TABLE "gr\366\337e" (id int PRIMARY KEY, "\344\303\244" text);\n'
+		echo "CREATE PUBLICATION p FOR ALL TABLES;
+		SELECT 1 FROM pg_create_logical_replication_slot('${ID}_ascii', 'pgoutput');"
+		printf 'INSERT INTO "gr\366\337e" VALUES (1);\n'
+	} | psql -XAtq -v ON_ERROR_STOP=1 -f - >"$T/out"
 	pgcdc-read -s "${ID}_ascii" -p p --until-caught-up 2>>"$T/read.log" | pgcdc-cat >"$T/ascii"
 )
 is "$(jq -c 'select(.[0] == "R") | .[3], .[5][1][0]' "$T/ascii")" '"gr\\xf6\\xdfe"
