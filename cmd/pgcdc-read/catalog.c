@@ -45,14 +45,7 @@ catalog_query(struct catalog *c, const char *sql, const char *what, PGresult **r
 	*res = NULL;
 	if (status != PG_OK || c->conn == NULL)
 		return status;
-	status = pg_exec(&c->wait, c->conn, sql, res);
-	if (status == PG_OK && PQresultStatus(*res) != PGRES_TUPLES_OK)
-		status = pg_failed(c->conn, *res, what, NULL);
-	if (status != PG_OK) {
-		PQclear(*res);
-		*res = NULL;
-	}
-	return status;
+	return pg_query(&c->wait, c->conn, sql, what, res);
 }
 
 void

@@ -350,3 +350,18 @@ pg_identifier(PGconn *conn, const char *s)
 		oom();
 	return p;
 }
+
+enum pg_status
+pg_query(const struct pg_wait *w, PGconn *conn, const char *sql, const char *what, PGresult **res)
+{
+	enum pg_status status = pg_exec(w, conn, sql, res);
+
+	if (status != PG_OK)
+		return status;
+	if (PQresultStatus(*res) == PGRES_TUPLES_OK)
+		return PG_OK;
+	status = pg_failed(conn, *res, what, NULL);
+	PQclear(*res);
+	*res = NULL;
+	return status;
+}

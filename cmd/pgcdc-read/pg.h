@@ -47,6 +47,13 @@ enum pg_status pg_exec(const struct pg_wait *, PGconn *, const char *sql, PGresu
     __attribute__((warn_unused_result));
 
 /*
+ * The same for a query that must give rows: what says what failed where it does not.  On PG_OK
+ * *res is to be PQcleared; else it is NULL.
+ */
+enum pg_status pg_query(const struct pg_wait *, PGconn *, const char *sql, const char *what,
+    PGresult **res) __attribute__((warn_unused_result));
+
+/*
  * Say that what failed with this result (NULL: the connection), with the server's own
  * words and an optional remedy; returns PG_TEMPORARY or PG_PERMANENT by its SQLSTATE.
  */
