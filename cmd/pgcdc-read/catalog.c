@@ -48,6 +48,28 @@ catalog_query(struct catalog *c, const char *sql, const char *what, PGresult **r
 	return pg_query(&c->wait, c->conn, sql, what, res);
 }
 
+/* The one that tells of the server's end. */
+static PGconn *
+sentinel(const struct catalog *c)
+{
+	return c->conn != NULL ? c->conn : c->idle;
+}
+
+int
+catalog_fd(const struct catalog *c)
+{
+	return sentinel(c) != NULL ? PQsocket(sentinel(c)) : -1;
+}
+
+bool
+catalog_ended(struct catalog *c)
+{
+	if (PQconsumeInput(sentinel(c)) && PQstatus(sentinel(c)) == CONNECTION_OK)
+		return false;
+	log_warn("the server closed the second connection");
+	return true;
+}
+
 void
 catalog_close(struct catalog *c)
 {

@@ -33,6 +33,12 @@ enum pg_status catalog_open(struct catalog *) __attribute__((warn_unused_result)
 enum pg_status catalog_query(struct catalog *, const char *sql, const char *what,
     PGresult **res) __attribute__((warn_unused_result));
 
+/* Its descriptor, for poll: readable when the server has ended it; -1: there is none. */
+int catalog_fd(const struct catalog *);
+
+/* When that is readable: did the server end it?  Then it is said on the log. */
+bool catalog_ended(struct catalog *);
+
 void catalog_close(struct catalog *);
 
 #endif

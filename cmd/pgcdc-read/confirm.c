@@ -11,6 +11,7 @@
 #include "exitcode.h"
 #include "fdio.h"
 #include "log.h"
+#include "wire.h"
 
 #define CONFIRM_US   SECOND_US      /* how often a new position is confirmed */
 #define REPLY_MIN_US INT64_C(10000) /* a flood of reply requests gets no flood back */
@@ -95,7 +96,7 @@ send_status(struct reader *r, int64_t now, bool ask)
 	put_u64(m + 1, written);
 	put_u64(m + 9, r->flush_lsn);
 	put_u64(m + 17, r->flush_lsn);
-	put_u64(m + 25, (uint64_t)(wall_us() - INT64_C(946684800000000)));
+	put_u64(m + 25, (uint64_t)wall_us() - PG_EPOCH_US);
 	m[33] = ask ? 1 : 0;
 	if (PQputCopyData(r->conn, m, sizeof(m)) < 0)
 		return -1;

@@ -261,10 +261,8 @@ static bool
 take_key_column(struct fetch *w, const PGresult *res, int row)
 {
 	const struct relation *r = w->relation;
-	size_t i = 0;
+	size_t i = relation_column(r, PQgetvalue(res, row, 1));
 
-	while (i < r->columns && strcmp(r->column[i].name, PQgetvalue(res, row, 1)) != 0)
-		i++;
 	if (i == r->columns || !r->column[i].in_identity)
 		return false;
 	w->key[w->key_columns++] = (struct key_column) { .column = i,
@@ -285,12 +283,9 @@ find_table(struct fetch *w)
 	struct buf sql = { 0 };
 	PGresult *res;
 	enum pg_status status;
-	size_t flagged = 0;
 	bool fits = true;
 
 	fetch_forget(w);
-	for (size_t i = 0; i < r->columns; i++)
-		flagged += r->column[i].in_identity;
 	buf_printf(&sql,
 	    "SELECT CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END ||"
 	    " pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.attname,"
@@ -319,7 +314,7 @@ find_table(struct fetch *w)
 		fits = !PQgetisnull(res, row, 3) && take_key_column(w, res, row);
 	if (PQntuples(res) == 0)
 		fetch_warn(w, r, "the table was dropped since");
-	else if (!fits || w->key_columns != flagged)
+	else if (!fits || w->key_columns != relation_identity(r))
 		fetch_warn(w, r, "the table's identity was changed since");
 	else
 		buf_adds(&w->table, PQgetvalue(res, 0, 0));
@@ -327,22 +322,45 @@ find_table(struct fetch *w)
 	return status;
 }
 
-/* Which of the relation's rows are there, and how much will come of each? */
-enum pg_status
-fetch_measure(struct fetch *w)
+/*
+ * Begin a query about the relation's rows: find the table, and what they lack.  Where there is
+ * none any more they are UNKNOWN, and the table has no name.
+ */
+static enum pg_status
+begin(struct fetch *w, size_t from, size_t to, enum fate fate, struct buf *sql)
 {
-	struct buf sql = { 0 };
 	enum pg_status status = find_table(w);
-	PGresult *res;
 
 	if (status != PG_OK)
 		return status;
 	if (w->table.len == 0) {
-		set_unknown(w, 0, w->n, WANTED);
+		set_unknown(w, from, to, fate);
 		return PG_OK;
 	}
-	find_lacks(w, 0, w->n, WANTED);
-	put_select(&sql, w);
+	find_lacks(w, from, to, fate);
+	put_select(sql, w);
+	return PG_OK;
+}
+
+/* The result's row that has the queued one's key, or -1. */
+static int
+find_row(const struct fetch *w, const struct queued *q, const PGresult *res)
+{
+	for (int row = 0; row < PQntuples(res); row++)
+		if (key_is(w, q, res, row))
+			return row;
+	return -1;
+}
+
+enum pg_status
+fetch_measure(struct fetch *w)
+{
+	struct buf sql = { 0 };
+	enum pg_status status = begin(w, 0, w->n, WANTED, &sql);
+	PGresult *res;
+
+	if (status != PG_OK || w->table.len == 0)
+		return status;
 	buf_adds(&sql, ", 0");
 	for (size_t i = 0; i < w->relation->columns; i++)
 		if (w->lacks[i]) {
@@ -356,36 +374,28 @@ fetch_measure(struct fetch *w)
 		return status;
 	for (size_t i = 0; i < w->n; i++) {
 		struct queued *q = &w->q[i];
+		int row;
 
 		if (!concerns(w, q, WANTED))
 			continue;
-		q->fate = GONE;
-		for (int row = 0; row < PQntuples(res) && q->fate == GONE; row++)
-			if (key_is(w, q, res, row)) {
-				q->fate = FOUND;
-				q->size = atoll(PQgetvalue(res, row, (int)w->key_columns));
-			}
+		row = find_row(w, q, res);
+		q->fate = row < 0 ? GONE : FOUND;
+		if (row >= 0)
+			q->size = atoll(PQgetvalue(res, row, (int)w->key_columns));
 	}
 	PQclear(res);
 	return PG_OK;
 }
 
-/* Fetch what the relation's rows from .. to lack. */
 enum pg_status
 fetch_rows(struct fetch *w, size_t from, size_t to, PGresult **res)
 {
 	struct buf sql = { 0 };
-	enum pg_status status = find_table(w);
+	enum pg_status status = begin(w, from, to, FOUND, &sql);
 
 	*res = NULL;
-	if (status != PG_OK)
+	if (status != PG_OK || w->table.len == 0)
 		return status;
-	if (w->table.len == 0) {
-		set_unknown(w, from, to, FOUND);
-		return PG_OK;
-	}
-	find_lacks(w, from, to, FOUND);
-	put_select(&sql, w);
 	for (size_t i = 0; i < w->relation->columns; i++)
 		if (w->lacks[i]) {
 			buf_addc(&sql, ',');
@@ -400,13 +410,9 @@ fetch_rows(struct fetch *w, size_t from, size_t to, PGresult **res)
 
 		if (!concerns(w, q, FOUND))
 			continue;
-		q->fate = GONE;
-		for (int row = 0; row < PQntuples(*res) && q->res == NULL; row++)
-			if (key_is(w, q, *res, row)) {
-				q->fate = FOUND;
-				q->res = *res;
-				q->res_row = row;
-			}
+		q->res_row = find_row(w, q, *res);
+		q->fate = q->res_row < 0 ? GONE : FOUND;
+		q->res = *res;
 	}
 	return PG_OK;
 }

@@ -20,7 +20,6 @@
 #define WAL_PAGE      8192
 #define WAL_LONG_HEAD 40
 
-/* wal_sender_timeout is known, or changed. */
 void
 link_set_timeout(struct reader *r)
 {
@@ -42,19 +41,15 @@ static void
 take_notice(void *reader, const PGresult *res)
 {
 	struct reader *r = reader;
-	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-	bool warning = severity != NULL && strcmp(severity, "WARNING") == 0;
 
-	if (warning && sqlstate != NULL && strcmp(sqlstate, "55000") == 0) {
-		log_error("changes are missing from the stream",
-		    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)),
-		    kv_str("remedy", setup_too_young));
-		r->incomplete = true;
+	if (!pg_is_warning(res) || !pg_sqlstate_is(res, "55000")) {
+		pg_notice(res);
 		return;
 	}
-	log_at(warning ? LOG_WARN : LOG_DEBUG, "the server says",
-	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
+	log_error("changes are missing from the stream",
+	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)),
+	    kv_str("remedy", setup_too_young));
+	r->incomplete = true;
 }
 
 /* Connect and begin to stream. */
@@ -212,11 +207,31 @@ between_units(const struct reader *r)
 	    fdout_pending(&r->out) == 0;
 }
 
+bool
+link_silent(const struct reader *r, int64_t now)
+{
+	if (now - r->received_at <= r->silence_us)
+		return false;
+	log_error("the server is silent", kv_real("seconds", (double)r->silence_us / 1e6));
+	return true;
+}
+
+int
+link_failed(const struct reader *r, enum pg_status status)
+{
+	switch (status) {
+	case PG_OK: return GO_ON;
+	case PG_STOPPED: return r->tick_code;
+	case PG_TEMPORARY: return LOST;
+	case PG_PERMANENT: break;
+	}
+	return EXIT_PERMANENT;
+}
+
 int
 link_tick(struct reader *r, int64_t now)
 {
-	if (now - r->received_at > r->silence_us) {
-		log_error("the server is silent", kv_real("seconds", (double)r->silence_us / 1e6));
+	if (link_silent(r, now)) {
 		/* Or is it busy, with what it has to begin again each time? */
 		r->patience = r->idle_lsn == r->silent_lsn && r->patience < 64 ? r->patience * 2 : 2;
 		r->silent_lsn = r->idle_lsn;

@@ -35,6 +35,12 @@ void link_set_timeout(struct reader *);
  */
 int link_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
 
+/* Did nothing come for too long?  It is said on the log then. */
+bool link_silent(const struct reader *, int64_t now);
+
+/* What a query on the second connection that came to this status means for the loop. */
+int link_failed(const struct reader *, enum pg_status);
+
 /* When the next of these things is due, for poll. */
 int64_t link_due(const struct reader *);
 

@@ -122,16 +122,15 @@ connect_failed(PGconn *conn, const char *conninfo, bool second)
 		remedy = "raise max_wal_senders in postgresql.conf and restart the server";
 	else if (strstr(words, "database \"") != NULL && strstr(words, "does not exist") != NULL)
 		remedy = "name the database to read from by dbname= or PGDATABASE";
-	if (second)
-		log_server_words(LOG_WARN, "cannot connect to PostgreSQL a second time", words, remedy);
-	else
-		log_server_words(LOG_ERROR, "cannot connect to PostgreSQL", words, remedy);
+	log_server_words(second ? LOG_WARN : LOG_ERROR,
+	    second ? "cannot connect to PostgreSQL a second time" : "cannot connect to PostgreSQL",
+	    words, remedy);
 	return status;
 }
 
 /* The settings of a replication connection are part of what it prints. */
 static enum pg_status
-set_session(const struct pg_wait *w, PGconn *conn, bool replication)
+set_session(const struct pg_wait *w, PGconn *conn)
 {
 	static const char settings[] =
 	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
@@ -147,14 +146,11 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 	     * first byte that is none. */
 	    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
 	    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)";
-	enum pg_status status;
 	PGresult *res;
-
 	/* A walsender's query needs no catalog but functions: the same statement serves. */
-	(void)replication;
-	status = pg_exec(w, conn, settings, &res);
-	if (status == PG_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
-		status = pg_failed(conn, res, "cannot set the session's settings", NULL);
+	enum pg_status status =
+	    pg_query(w, conn, settings, "cannot set the session's settings", &res);
+
 	PQclear(res);
 	return status;
 }
@@ -163,11 +159,22 @@ set_session(const struct pg_wait *w, PGconn *conn, bool replication)
 static void
 take_notice(void *arg, const PGresult *res)
 {
-	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-	bool warning = severity != NULL && strcmp(severity, "WARNING") == 0;
-
 	(void)arg;
-	log_at(warning ? LOG_WARN : LOG_DEBUG, "the server says",
+	pg_notice(res);
+}
+
+bool
+pg_is_warning(const PGresult *res)
+{
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	return severity != NULL && strcmp(severity, "WARNING") == 0;
+}
+
+void
+pg_notice(const PGresult *res)
+{
+	log_at(pg_is_warning(res) ? LOG_WARN : LOG_DEBUG, "the server says",
 	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
@@ -235,7 +242,7 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, cons
 		PQfinish(conn);
 		return status;
 	}
-	status = set_session(w, conn, replication);
+	status = set_session(w, conn);
 	if (status != PG_OK) {
 		PQfinish(conn);
 		return status;

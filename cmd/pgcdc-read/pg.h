@@ -59,6 +59,10 @@ enum pg_status pg_query(const struct pg_wait *, PGconn *, const char *sql, const
  */
 enum pg_status pg_failed(PGconn *, const PGresult *, const char *what, const char *remedy);
 
+/* What the server says beside its answers: is it a warning?  Pass it on to the log. */
+bool pg_is_warning(const PGresult *);
+void pg_notice(const PGresult *);
+
 /* Does the result carry this SQLSTATE? */
 bool pg_sqlstate_is(const PGresult *, const char *sqlstate);
 

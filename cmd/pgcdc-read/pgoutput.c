@@ -6,9 +6,6 @@
 #include "pgoutput.h"
 #include "wire.h"
 
-/* PostgreSQL counts from 2000-01-01 (src/include/datatype/timestamp.h). */
-#define PG_EPOCH_US UINT64_C(946684800000000)
-
 static enum pgoutput_event
 damaged(const char *what)
 {
@@ -230,6 +227,32 @@ take_relation(struct pgoutput *p, const struct wire *w, uint64_t arrived)
 	return from_status(status);
 }
 
+/*
+ * What the server says about a table holds from then on for all that it sends, whenever the
+ * transaction is replayed in which it said so: a definition that arrived later is put back
+ * behind it.
+ */
+static enum pgoutput_event
+replay_relation(struct pgoutput *p, struct wire *w)
+{
+	const char *stamp = wire_bytes(w, sizeof(uint64_t));
+	struct wire peek = *w;
+	uint64_t arrived;
+	uint32_t relid = wire_u32(&peek), len;
+	struct relation *r = relations_find(&p->relations, relid);
+
+	if (stamp == NULL || peek.bad)
+		return damaged("Relation");
+	memcpy(&arrived, stamp, sizeof(arrived));
+	if (r != NULL && r->arrived > arrived) {
+		len = (uint32_t)r->message.len;
+		buf_add(&p->newer, &r->arrived, sizeof(r->arrived));
+		buf_add(&p->newer, &len, sizeof(len));
+		buf_add(&p->newer, r->message.data, len);
+	}
+	return take_relation(p, w, arrived);
+}
+
 /* What a transaction consists of, and messages outside of one. */
 static enum pgoutput_event
 take_change(struct pgoutput *p, char letter, struct wire *w, uint64_t *end_lsn)
@@ -245,7 +268,9 @@ take_change(struct pgoutput *p, char letter, struct wire *w, uint64_t *end_lsn)
 	case 'I':
 	case 'U':
 	case 'D': return take_row(p, w, letter);
-	case 'R': return take_relation(p, w, ++p->definitions);
+	case 'R':
+		return p->replay != NULL ? replay_relation(p, w)
+		                         : take_relation(p, w, ++p->definitions);
 	case 'Y':
 		return relations_take_type(&p->relations, w->p, (size_t)(w->end - w->p)) == 0
 		    ? PGOUTPUT_NOTHING
@@ -382,32 +407,6 @@ pgoutput_take(struct pgoutput *p, const char *msg, size_t len, uint64_t *end_lsn
 	}
 }
 
-/*
- * What the server says about a table holds from then on for all that it sends, whenever the
- * transaction is replayed in which it said so: a definition that arrived later is put back
- * behind it.
- */
-static enum pgoutput_event
-replay_relation(struct pgoutput *p, struct wire *w)
-{
-	const char *stamp = wire_bytes(w, sizeof(uint64_t));
-	struct wire peek = *w;
-	uint64_t arrived;
-	uint32_t relid = wire_u32(&peek), len;
-	struct relation *r = relations_find(&p->relations, relid);
-
-	if (stamp == NULL || peek.bad)
-		return damaged("Relation");
-	memcpy(&arrived, stamp, sizeof(arrived));
-	if (r != NULL && r->arrived > arrived) {
-		len = (uint32_t)r->message.len;
-		buf_add(&p->newer, &r->arrived, sizeof(r->arrived));
-		buf_add(&p->newer, &len, sizeof(len));
-		buf_add(&p->newer, r->message.data, len);
-	}
-	return take_relation(p, w, arrived);
-}
-
 static enum pgoutput_event
 put_newer_back(struct pgoutput *p)
 {
@@ -446,10 +445,7 @@ pgoutput_replay(struct pgoutput *p, uint64_t *end_lsn)
 		return PGOUTPUT_TEMPORARY;
 	if (n > 0) {
 		w = (struct wire) { .p = msg + 1, .end = msg + len };
-		if (msg[0] != 'R')
-			return take_change(p, msg[0], &w, end_lsn);
-		event = resolve(p);
-		return event != PGOUTPUT_NOTHING ? event : replay_relation(p, &w);
+		return take_change(p, msg[0], &w, end_lsn);
 	}
 	event = resolve(p);
 	if (event == PGOUTPUT_NOTHING)

@@ -180,7 +180,8 @@ stream_failed(struct reader *r)
 static bool
 may_read(const struct reader *r)
 {
-	return r->conn != NULL && r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH && !units_full(&r->units);
+	return r->conn != NULL && r->ended == NULL && fdout_pending(&r->out) < OUT_HIGH &&
+	    !units_full(&r->units);
 }
 
 /* The next message of a transaction that was streamed before it committed. */
@@ -303,20 +304,9 @@ look_at_catalog(struct reader *r)
 {
 	struct catalog *c = &r->pgo.relations.catalog;
 
-	PGconn *conn = c->conn != NULL ? c->conn : c->idle;
-
-	if (PQconsumeInput(conn) && PQstatus(conn) == CONNECTION_OK)
+	if (!catalog_ended(c))
 		return GO_ON;
-	log_warn("the server closed the second connection");
-	if (conn == c->idle)
-		return LOST;
-	switch (catalog_open(c)) {
-	case PG_OK: return GO_ON;
-	case PG_STOPPED: return r->tick_code;
-	case PG_TEMPORARY: return LOST;
-	case PG_PERMANENT: break;
-	}
-	return EXIT_PERMANENT;
+	return c->conn != NULL ? link_failed(r, catalog_open(c)) : LOST;
 }
 
 /* Let a dense stream gather; its socket is not looked at meanwhile. */
@@ -333,14 +323,13 @@ gathers(struct reader *r, int64_t now)
 static int
 wait_events(struct reader *r, int64_t now)
 {
-	const struct catalog *c = &r->pgo.relations.catalog;
-	PGconn *catalog = r->ended != NULL ? NULL : c->conn != NULL ? c->conn : c->idle;
 	struct pollfd p[6] = { { .fd = r->conn ? PQsocket(r->conn) : -1 },
 		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
 		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
 		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
 		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN },
-		{ .fd = catalog ? PQsocket(catalog) : -1, .events = POLLIN } };
+		{ .fd = r->ended == NULL ? catalog_fd(&r->pgo.relations.catalog) : -1,
+		    .events = POLLIN } };
 	int code = -1, timeout = poll_timeout(r, now);
 
 	if (gathers(r, now)) {

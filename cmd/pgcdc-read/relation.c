@@ -135,15 +135,24 @@ is_younger(const PGresult *res, uint32_t xid)
 	    next - made < next - xid;
 }
 
-/* The column of that name, or the number of columns. */
-static size_t
-find_column(const struct relation *r, const char *name)
+size_t
+relation_column(const struct relation *r, const char *name)
 {
 	size_t i = 0;
 
 	while (i < r->columns && strcmp(r->column[i].name, name) != 0)
 		i++;
 	return i;
+}
+
+size_t
+relation_identity(const struct relation *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->columns; i++)
+		n += r->column[i].in_identity;
+	return n;
 }
 
 /* What the catalog's key means for a table whose key had flagged columns when it was logged. */
@@ -160,7 +169,7 @@ enum key_state {
 static enum key_state
 match_key(const struct relation *r, const PGresult *res, uint32_t xid, uint32_t *key, size_t *n)
 {
-	size_t flagged = 0, found = 0;
+	size_t flagged = relation_identity(r), found = 0;
 	enum key_state state = KEY_KNOWN;
 
 	*n = 0;
@@ -168,10 +177,8 @@ match_key(const struct relation *r, const PGresult *res, uint32_t xid, uint32_t 
 		return KEY_GONE;
 	if (PQgetisnull(res, 0, 0))
 		return r->identity == 'd' ? KEY_CHANGED : KEY_NONE;
-	for (size_t i = 0; i < r->columns; i++)
-		flagged += r->column[i].in_identity;
 	for (int k = 0; k < PQntuples(res); k++) {
-		size_t i = find_column(r, PQgetvalue(res, k, 0));
+		size_t i = relation_column(r, PQgetvalue(res, k, 0));
 
 		if (i == r->columns) {
 			state = KEY_PARTLY;
@@ -227,13 +234,10 @@ find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 {
 	enum pg_status status;
 	enum key_state state;
-	size_t flagged = 0, only = 0;
+	size_t flagged = relation_identity(r);
 	PGresult *res;
 
 	*n = 0;
-	for (size_t i = 0; i < r->columns; i++)
-		if (r->column[i].in_identity && flagged++ == 0)
-			only = i;
 	r->mixed = false;
 	if (r->identity == 'd' && flagged == 0)
 		return PG_OK;
@@ -245,9 +249,12 @@ find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 	PQclear(res);
 	if (state != KEY_KNOWN && state != KEY_YOUNGER) {
 		*n = 0;
+		key[0] = 0;
 		/* A single one needs no order, and is the whole key but in rare cases. */
 		if (r->identity == 'd' && flagged == 1 && state != KEY_PARTLY) {
-			key[(*n)++] = (uint32_t)only;
+			while (!r->column[key[0]].in_identity)
+				key[0]++;
+			*n = 1;
 			state = KEY_KNOWN;
 		}
 	}

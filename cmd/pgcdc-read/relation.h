@@ -47,6 +47,12 @@ struct relations {
 	uint32_t xid; /* of the transaction that is taken */
 };
 
+/* The column of that name, or the number of columns. */
+size_t relation_column(const struct relation *, const char *name);
+
+/* How many columns are part of the replica identity. */
+size_t relation_identity(const struct relation *);
+
 /* Find it, or NULL. */
 struct relation *relations_find(struct relations *, uint32_t relid);
 

@@ -1,4 +1,3 @@
-#include <bsd/string.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +7,6 @@
 #include "log.h"
 #include "lsn.h"
 #include "resume.h"
-
-/* What the steps share. */
-struct resume {
-	const struct pg_wait *wait;
-	PGconn *conn;
-	const struct options *o;
-	const struct state *state;
-	struct server *server;
-};
 
 /*
  * Where the server left that timeline on the way to its own, by the history's text: lines of
@@ -45,7 +35,7 @@ switch_point(char *history, uint64_t timeline)
 
 /* Another timeline: did what was taken from the old one happen on this one, too? */
 static enum pg_status
-check_timeline(const struct resume *s, uint64_t furthest, bool accept)
+check_timeline(const struct setup *s, uint64_t furthest, bool accept)
 {
 	struct server *v = s->server;
 	const struct state *st = s->state;
@@ -58,7 +48,8 @@ check_timeline(const struct resume *s, uint64_t furthest, bool accept)
 		return PG_OK;
 	if (st->timeline < v->timeline) {
 		snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu64, v->timeline);
-		status = pg_query(s->wait, s->conn, sql, "cannot read the history of the server's timeline", &res);
+		status = pg_query(s->wait, s->conn, sql,
+		    "cannot read the history of the server's timeline", &res);
 		if (status != PG_OK)
 			return status;
 		text = xstrdup(PQgetvalue(res, 0, 1));
@@ -83,7 +74,7 @@ check_timeline(const struct resume *s, uint64_t furthest, bool accept)
 
 /* A state file of another server or another slot. */
 static enum pg_status
-other_origin(const struct resume *s, bool accept)
+other_origin(const struct setup *s, bool accept)
 {
 	const struct state *st = s->state;
 
@@ -104,11 +95,10 @@ other_origin(const struct resume *s, bool accept)
 
 /* What the state file, and this process, know must agree with this server and this slot. */
 enum pg_status
-resume_check(const struct pg_wait *w, PGconn *conn, const struct options *o, const struct state *st,
-    struct server *v)
+resume_check(const struct setup *s)
 {
-	const struct resume resume = { .wait = w, .conn = conn, .o = o, .state = st, .server = v };
-	const struct resume *s = &resume;
+	const struct state *st = s->state;
+	struct server *v = s->server;
 	bool accept = s->o->accept_gap && v->emitted == 0;
 	uint64_t furthest = v->emitted > st->acked ? v->emitted : st->acked;
 	enum pg_status status;

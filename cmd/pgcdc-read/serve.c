@@ -9,6 +9,7 @@
 #include "exitcode.h"
 #include "fdio.h"
 #include "filesink.h"
+#include "link.h"
 #include "log.h"
 #include "serve.h"
 #include "sig.h"
@@ -118,10 +119,7 @@ look_at_server(struct reader *r, int64_t now)
 	p.fd = PQsocket(r->conn);
 	if (poll(&p, 1, 0) > 0)
 		r->received_at = now;
-	if (now - r->received_at <= r->silence_us)
-		return GO_ON;
-	log_error("the server is silent", kv_real("seconds", (double)r->silence_us / 1e6));
-	return LOST;
+	return link_silent(r, now) ? LOST : GO_ON;
 }
 
 int
@@ -149,22 +147,19 @@ enum pg_status
 serve_room(void *reader)
 {
 	struct reader *r = reader;
-	PGconn *catalog = r->pgo.relations.catalog.conn;
+	struct catalog *catalog = &r->pgo.relations.catalog;
 
 	while (fdout_pending(&r->out) >= OUT_HIGH) {
 		struct pollfd p[3] = { { .fd = r->out.fd, .events = POLLOUT },
 			{ .fd = r->wait.signal_fd, .events = POLLIN },
-			{ .fd = catalog ? PQsocket(catalog) : -1, .events = POLLIN } };
+			{ .fd = catalog_fd(catalog), .events = POLLIN } };
 
 		(void)poll(p, 3, ROOM_MS);
 		if (sig_terms() > 0 || serve_tick(r) != 0)
 			return PG_STOPPED;
 		/* Its end tells of a shutdown. */
-		if (p[2].revents != 0 &&
-		    (!PQconsumeInput(catalog) || PQstatus(catalog) != CONNECTION_OK)) {
-			log_warn("the server closed the second connection");
+		if (p[2].revents != 0 && catalog_ended(catalog))
 			return PG_TEMPORARY;
-		}
 	}
 	return PG_OK;
 }

@@ -12,15 +12,6 @@
 #define OLDEST_SERVER  140000
 #define FIRST_CHECK_MS 200
 
-/* What the steps share. */
-struct setup {
-	const struct pg_wait *wait;
-	PGconn *conn;
-	const struct options *o;
-	struct state *state;
-	struct server *server;
-};
-
 static enum pg_status
 query(const struct setup *s, const char *sql, const char *what, PGresult **res)
 {
@@ -386,7 +377,7 @@ take_slot(const struct setup *s)
 			if (said && s->state->path != NULL &&
 			    state_load(s->state, s->state->path) != 0)
 				return PG_PERMANENT;
-			status = resume_check(s->wait, s->conn, s->o, s->state, s->server);
+			status = resume_check(s);
 			if (status != PG_OK)
 				return status;
 			status = start_streaming(s, &busy);

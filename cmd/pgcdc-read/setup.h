@@ -30,6 +30,15 @@ struct server {
 	uint64_t insert_lsn;      /* the end of the server's log then */
 };
 
+/* What the steps share; resume.c is one of them. */
+struct setup {
+	const struct pg_wait *wait;
+	PGconn *conn;
+	const struct options *o;
+	struct state *state;
+	struct server *server;
+};
+
 /*
  * Bring conn (a replication connection) to streaming; waits while the slot is busy.
  * On PG_OK the connection is in COPY mode.

@@ -93,10 +93,8 @@ static void
 complete(struct row *row, const struct queued *q, const bool *lacks, bool *large)
 {
 	const struct relation *r = row->relation;
-	int column = 0;
+	int column = (int)relation_identity(r);
 
-	for (size_t i = 0; i < r->columns; i++)
-		column += r->column[i].in_identity;
 	for (size_t i = 0; i < r->columns; i++) {
 		struct tuple_column *c = &row->new.column[i];
 

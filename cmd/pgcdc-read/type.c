@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fdio.h"
 #include "buf.h"
+#include "fdio.h"
 #include "type.h"
 
 #define AGAIN_US INT64_C(1000000)
@@ -25,13 +25,12 @@ enum {
 };
 
 static const struct type builtin[BUILTIN] = {
-#define SCALAR(oid, name, kind) \
-	{ oid, kind, 0, #name, NULL, NULL, 0, NULL, true, false, false, false, NULL, 0, 0 },
-#define ARRAY(oid, element, delimiter) \
-	{ oid, VALUE_ARRAY, delimiter, #element "[]", &builtin[T_##element], NULL, 0, NULL, true, \
-		false, false, false, NULL, 0, 0 },
-#define OF(oid, name, kind, element) \
-	{ oid, kind, 0, #name, &builtin[T_##element], NULL, 0, NULL, true, false, false, false, NULL, 0, 0 },
+#define SCALAR(o, n, k) { .oid = o, .kind = k, .name = #n, .known = true },
+#define ARRAY(o, e, d) \
+	{ .oid = o, .kind = VALUE_ARRAY, .delimiter = d, .name = #e "[]", \
+		.element = &builtin[T_##e], .known = true },
+#define OF(o, n, k, e) \
+	{ .oid = o, .kind = k, .name = #n, .element = &builtin[T_##e], .known = true },
 #include "type_list.h"
 #undef SCALAR
 #undef ARRAY

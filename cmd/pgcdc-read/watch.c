@@ -53,18 +53,6 @@ judge(struct reader *r, const PGresult *res)
 	return GO_ON;
 }
 
-static int
-failed(const struct reader *r, enum pg_status status)
-{
-	switch (status) {
-	case PG_OK: return GO_ON;
-	case PG_STOPPED: return r->tick_code;
-	case PG_TEMPORARY: return LOST;
-	case PG_PERMANENT: break;
-	}
-	return EXIT_PERMANENT;
-}
-
 /*
  * The log's end at the start can be the work of a transaction that is open still, which the
  * server writes to disk, and sends, when it has a reason: that is not waited for.
@@ -85,7 +73,7 @@ check_stop(struct reader *r)
 	    flushed < r->stop_at)
 		r->stop_at = flushed;
 	PQclear(res);
-	return failed(r, status);
+	return link_failed(r, status);
 }
 
 int
@@ -106,7 +94,7 @@ watch_tick(struct reader *r, int64_t now)
 	    "cannot look at the publications", &res);
 	buf_free(&sql);
 	if (status != PG_OK)
-		return failed(r, status);
+		return link_failed(r, status);
 	if (res != NULL)
 		code = judge(r, res);
 	PQclear(res);

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* PostgreSQL counts from 2000-01-01 (src/include/datatype/timestamp.h). */
+#define PG_EPOCH_US UINT64_C(946684800000000)
+
 /*
  * A cursor over a message of the server: integers are big-endian, strings end with a
  * NUL.  Reading past the end sets bad and gives zeros, so one check behind a whole
