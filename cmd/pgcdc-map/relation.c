@@ -4,30 +4,6 @@
 #include "plan.h"
 #include "relation.h"
 
-/* Where relid is, or the empty slot where it belongs. */
-static struct relation **
-find_slot(const struct relations *r, uint32_t relid)
-{
-	size_t i = relid * (uint32_t)2654435761U & (r->slots - 1);
-
-	while (r->slot[i] != NULL && r->slot[i]->relid != relid)
-		i = (i + 1) & (r->slots - 1);
-	return &r->slot[i];
-}
-
-static void
-grow(struct relations *r)
-{
-	struct relations bigger = { .slots = r->slots ? 2 * r->slots : 64, .n = r->n };
-
-	bigger.slot = xcalloc(bigger.slots, sizeof(struct relation *));
-	for (size_t i = 0; i < r->slots; i++)
-		if (r->slot[i] != NULL)
-			*find_slot(&bigger, r->slot[i]->relid) = r->slot[i];
-	free(r->slot);
-	*r = bigger;
-}
-
 static void
 relation_free(struct relation *rel)
 {
@@ -76,27 +52,19 @@ relation_new(const struct frame_relation *f)
 struct relation *
 relations_put(struct relations *r, const struct frame_relation *f)
 {
-	struct relation **at;
+	struct relation *rel = relation_new(f);
 
-	if (2 * (r->n + 1) > r->slots)
-		grow(r);
-	at = find_slot(r, f->relid);
-	if (*at == NULL)
-		r->n++;
-	relation_free(*at);
-	*at = relation_new(f);
-	r->last = *at;
-	return *at;
+	relation_free(oidmap_get(&r->by_relid, f->relid));
+	oidmap_put(&r->by_relid, f->relid, rel);
+	r->last = rel;
+	return rel;
 }
 
 struct relation *
 relations_search(struct relations *r, uint32_t relid)
 {
-	struct relation *rel;
+	struct relation *rel = oidmap_get(&r->by_relid, relid);
 
-	if (r->slots == 0)
-		return NULL;
-	rel = *find_slot(r, relid);
 	if (rel != NULL)
 		r->last = rel;
 	return rel;
@@ -114,8 +82,8 @@ relation_column(const struct relation *rel, const char *name)
 void
 relations_clear(struct relations *r)
 {
-	for (size_t i = 0; i < r->slots; i++)
-		relation_free(r->slot[i]);
-	free(r->slot);
-	*r = (struct relations) { 0 };
+	for (size_t i = 0; i < r->by_relid.cap; i++)
+		relation_free(r->by_relid.entry[i].thing);
+	oidmap_free(&r->by_relid);
+	r->last = NULL;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "frame.h"
+#include "oidmap.h"
 
 struct plan;
 
@@ -34,8 +35,7 @@ struct relation {
 
 /* Zeroed memory is an empty set. */
 struct relations {
-	struct relation **slot; /* a hash table of a power of two, at most half full */
-	size_t slots, n;
+	struct oidmap by_relid;
 	struct relation *last; /* found last: rows of one table come in runs */
 };
 

@@ -8,24 +8,12 @@
 #include "relation.h"
 #include "wire.h"
 
-static size_t
-slot_of(const struct relations *rs, uint32_t relid)
-{
-	size_t i = (relid * 2654435761u) & (rs->cap - 1);
-
-	while (rs->slot[i] != NULL && rs->slot[i]->relid != relid)
-		i = (i + 1) & (rs->cap - 1);
-	return i;
-}
-
 struct relation *
 relations_find(struct relations *rs, uint32_t relid)
 {
 	if (rs->last != NULL && rs->last->relid == relid)
 		return rs->last;
-	if (rs->cap == 0)
-		return NULL;
-	rs->last = rs->slot[slot_of(rs, relid)];
+	rs->last = oidmap_get(&rs->by_relid, relid);
 	return rs->last;
 }
 
@@ -36,21 +24,9 @@ find_or_add(struct relations *rs, uint32_t relid)
 
 	if (r != NULL)
 		return r;
-	if (rs->used * 2 >= rs->cap) {
-		struct relation **old = rs->slot;
-		size_t old_cap = rs->cap;
-
-		rs->cap = old_cap ? old_cap * 2 : 64;
-		rs->slot = xcalloc(rs->cap, sizeof(*rs->slot));
-		for (size_t i = 0; i < old_cap; i++)
-			if (old[i] != NULL)
-				rs->slot[slot_of(rs, old[i]->relid)] = old[i];
-		free(old);
-	}
 	r = xcalloc(1, sizeof(*r));
 	r->relid = relid;
-	rs->slot[slot_of(rs, relid)] = r;
-	rs->used++;
+	oidmap_put(&rs->by_relid, relid, r);
 	rs->last = r;
 	return r;
 }
@@ -347,8 +323,8 @@ relations_refresh(struct relations *rs)
 void
 relations_free(struct relations *rs)
 {
-	for (size_t i = 0; i < rs->cap; i++) {
-		struct relation *r = rs->slot[i];
+	for (size_t i = 0; i < rs->by_relid.cap; i++) {
+		struct relation *r = rs->by_relid.entry[i].thing;
 
 		if (r == NULL)
 			continue;
@@ -358,7 +334,7 @@ relations_free(struct relations *rs)
 		buf_free(&r->message);
 		free(r);
 	}
-	free(rs->slot);
+	oidmap_free(&rs->by_relid);
 	types_free(&rs->types);
 	*rs = (struct relations) { .catalog = rs->catalog };
 }

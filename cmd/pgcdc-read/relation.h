@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "catalog.h"
+#include "oidmap.h"
 #include "type.h"
 
 /*
@@ -39,8 +40,7 @@ struct relation {
 };
 
 struct relations {
-	struct relation **slot; /* open addressing by relid */
-	size_t cap, used;
+	struct oidmap by_relid;
 	struct relation *last;
 	struct catalog catalog;
 	struct types types;

@@ -59,22 +59,6 @@ type_builtin(uint32_t oid)
  * The others
  */
 
-static size_t
-slot_of(const struct types *ts, uint32_t oid)
-{
-	size_t i = (oid * 2654435761u) & (ts->cap - 1);
-
-	while (ts->slot[i] != NULL && ts->slot[i]->oid != oid)
-		i = (i + 1) & (ts->cap - 1);
-	return i;
-}
-
-static struct type *
-find(const struct types *ts, uint32_t oid)
-{
-	return ts->cap > 0 ? ts->slot[slot_of(ts, oid)] : NULL;
-}
-
 static void
 set_name(struct type *t, const char *name)
 {
@@ -87,29 +71,17 @@ set_name(struct type *t, const char *name)
 static struct type *
 find_or_add(struct types *ts, uint32_t oid)
 {
-	struct type *t = find(ts, oid);
+	struct type *t = oidmap_get(&ts->by_oid, oid);
 	char digits[16];
 
 	if (t != NULL)
 		return t;
-	if (ts->used * 2 >= ts->cap) {
-		struct type **old = ts->slot;
-		size_t old_cap = ts->cap;
-
-		ts->cap = old_cap ? old_cap * 2 : 64;
-		ts->slot = xcalloc(ts->cap, sizeof(*ts->slot));
-		for (size_t i = 0; i < old_cap; i++)
-			if (old[i] != NULL)
-				ts->slot[slot_of(ts, old[i]->oid)] = old[i];
-		free(old);
-	}
 	t = xcalloc(1, sizeof(*t));
 	t->oid = oid;
 	t->set = ts;
 	snprintf(digits, sizeof(digits), "%u", oid);
 	set_name(t, digits);
-	ts->slot[slot_of(ts, oid)] = t;
-	ts->used++;
+	oidmap_put(&ts->by_oid, oid, t);
 	return t;
 }
 
@@ -252,8 +224,8 @@ static char *
 make_query(struct types *ts, struct buf *sql)
 {
 	buf_adds(sql, query);
-	for (size_t i = 0; i < ts->cap; i++) {
-		struct type *t = ts->slot[i];
+	for (size_t i = 0; i < ts->by_oid.cap; i++) {
+		struct type *t = ts->by_oid.entry[i].thing;
 
 		if (t == NULL)
 			continue;
@@ -277,8 +249,8 @@ ask_again(struct types *ts)
 {
 	bool again = false;
 
-	for (size_t i = 0; i < ts->cap; i++) {
-		struct type *t = ts->slot[i];
+	for (size_t i = 0; i < ts->by_oid.cap; i++) {
+		struct type *t = ts->by_oid.entry[i].thing;
 
 		if (t == NULL || !t->asking)
 			continue;
@@ -297,7 +269,7 @@ types_lookup(struct types *ts, struct catalog *catalog)
 	enum pg_status status = PG_OK;
 
 	if (ts->outdated != NULL) {
-		struct type *t = find(ts, ts->outdated->oid);
+		struct type *t = oidmap_get(&ts->by_oid, ts->outdated->oid);
 
 		t->asked_for = ts->outdated_fields;
 		t->asked_at = now_us();
@@ -336,8 +308,8 @@ type_outdated(const struct type *t, size_t fields)
 void
 types_free(struct types *ts)
 {
-	for (size_t i = 0; i < ts->cap; i++) {
-		struct type *t = ts->slot[i];
+	for (size_t i = 0; i < ts->by_oid.cap; i++) {
+		struct type *t = ts->by_oid.entry[i].thing;
 
 		if (t == NULL)
 			continue;
@@ -348,6 +320,6 @@ types_free(struct types *ts)
 		free(t->told);
 		free(t);
 	}
-	free(ts->slot);
+	oidmap_free(&ts->by_oid);
 	*ts = (struct types) { 0 };
 }

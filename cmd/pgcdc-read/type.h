@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "catalog.h"
+#include "oidmap.h"
 #include "value.h"
 
 /*
@@ -42,8 +43,7 @@ struct type {
  * where it is, also when its definition is replaced by a newer one.
  */
 struct types {
-	struct type **slot; /* open addressing */
-	size_t cap, used;
+	struct oidmap by_oid;
 	size_t wanted;
 	const struct type *outdated; /* a value of it had another number of fields, */
 	size_t outdated_fields;      /* this one */
