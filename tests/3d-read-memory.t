@@ -20,6 +20,7 @@ SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/slot"
 # read_to COMMAND: frames go to it; the reader is $READER.
 mkfifo "$T/pipe"
 reader() {
+	: >"$T/reader.log"
 	sh -c "$1" <"$T/pipe" >"$T/consumed" 2>&1 &
 	consumer=$!
 	bg reader sh -c 'exec pgcdc-read "$@" >"$0"' "$T/pipe" -s "$ID" -p "$ID" \
