@@ -124,6 +124,23 @@ frame_get_hello(const struct frame *f, struct frame_hello *h)
 	return NULL;
 }
 
+/* What a type is made of; its depth is that of a frame's values. */
+static bool
+is_base(const msgpack_object *o)
+{
+	struct frame_str name;
+	uint32_t oid;
+
+	if (o->type == MSGPACK_OBJECT_NIL)
+		return true;
+	if (o->type != MSGPACK_OBJECT_MAP)
+		return is_u32(o, &oid) && oid != 0;
+	for (uint32_t i = 0; i < o->via.map.size; i++)
+		if (!is_str(&o->via.map.ptr[i].key, &name) || !is_base(&o->via.map.ptr[i].val))
+			return false;
+	return true;
+}
+
 static const char *
 check_column(const msgpack_object *o)
 {
@@ -132,9 +149,11 @@ check_column(const msgpack_object *o)
 	int64_t typmod;
 	bool key;
 
-	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size < 5)
+	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size < 5 || o->via.array.size > 6)
 		return "R has a column that is no array of name, type, type_oid, typmod, "
-		       "in_identity";
+		       "in_identity, and perhaps base";
+	if (o->via.array.size == 6 && !is_base(&o->via.array.ptr[5]))
+		return "R has a column whose base is neither an OID nor a map of names to such";
 	o = o->via.array.ptr;
 	if (!is_str(&o[0], &s) || !is_str(&o[1], &s) || !is_u32(&o[2], &oid) ||
 	    !is_int(&o[3], INT32_MIN, INT32_MAX, &typmod) || !is_bool(&o[4], &key))
@@ -196,6 +215,9 @@ frame_get_column(const struct frame_relation *r, uint32_t i, struct frame_column
 	(void)(is_str(&o[0], &c->name) && is_str(&o[1], &c->type) && is_u32(&o[2], &c->type_oid));
 	(void)(is_int(&o[3], INT32_MIN, INT32_MAX, &typmod) && is_bool(&o[4], &c->in_identity));
 	c->typmod = (int32_t)typmod;
+	c->base = NULL;
+	if (r->column[i].via.array.size > 5 && o[5].type != MSGPACK_OBJECT_NIL)
+		c->base = &o[5];
 }
 
 uint32_t

@@ -118,6 +118,11 @@ struct frame_column {
 	uint32_t type_oid;
 	int32_t typmod;
 	bool in_identity;
+	/*
+	 * What a type that is not PostgreSQL's own is made of: an OID, or a map of fields'
+	 * names to the same, or to nil; NULL: not known.  For reading.
+	 */
+	const msgpack_object *base;
 };
 
 struct frame_relation {
@@ -346,7 +351,8 @@ void frame_put_end(struct buf *, uint64_t lsn, const char *reason);
  */
 void frame_put_relation(struct buf *, uint32_t relid, const char *schema, const char *table,
     char identity, size_t columns);
-void frame_put_column(struct buf *, const struct frame_column *);
+/* Without base: if that follows, it is the caller's to put. */
+void frame_put_column(struct buf *, const struct frame_column *, bool base_follows);
 /* Column numbers from 0; n 0 when there is no primary key. */
 void frame_put_key(struct buf *, const uint32_t *column, size_t n);
 void frame_put_message(struct buf *, const struct frame_message *);

@@ -71,9 +71,9 @@ frame_put_relation(struct buf *b, uint32_t relid, const char *schema, const char
 }
 
 void
-frame_put_column(struct buf *b, const struct frame_column *c)
+frame_put_column(struct buf *b, const struct frame_column *c, bool base_follows)
 {
-	frame_put_array(b, 5);
+	frame_put_array(b, base_follows ? 6 : 5);
 	frame_put_str_or_nil(b, c->name);
 	frame_put_str_or_nil(b, c->type);
 	frame_put_uint(b, c->type_oid);

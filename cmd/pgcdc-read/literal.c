@@ -267,7 +267,7 @@ put_composite(struct buf *b, const struct type *t, struct cursor *c, unsigned de
 		if (n < t->fields) {
 			const struct type_field *f = &t->field[n];
 
-			value_put_text(b, f->name, strlen(f->name));
+			frame_put_cstr(b, f->name);
 			if (null)
 				frame_put_nil(b);
 			else

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base.h"
 #include "frame.h"
 #include "log.h"
 #include "relation.h"
@@ -37,10 +38,13 @@ clear_definition(struct relation *r)
 	for (size_t i = 0; i < r->columns; i++)
 		free(r->column[i].name);
 	free(r->column);
+	free(r->key);
 	free(r->schema);
 	free(r->table);
 	r->column = NULL;
-	r->columns = 0;
+	r->key = NULL;
+	r->columns = r->keys = 0;
+	r->frame.len = 0;
 }
 
 int
@@ -239,9 +243,9 @@ find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 }
 
 static void
-build_frame(struct relation *r, const uint32_t *key, size_t keys)
+build_frame(struct relation *r)
 {
-	struct buf schema = { 0 }, name = { 0 }, type = { 0 };
+	struct buf schema = { 0 }, name = { 0 }, type = { 0 }, base = { 0 };
 
 	r->frame.len = 0;
 	frame_put_relation(&r->frame, r->relid, value_name(&schema, r->schema),
@@ -253,15 +257,34 @@ build_frame(struct relation *r, const uint32_t *key, size_t keys)
 		struct frame_column fc = { .name = { column_name, (uint32_t)strlen(column_name) },
 			.type = { type_name, (uint32_t)strlen(type_name) }, .type_oid = c->type_oid,
 			.typmod = c->typmod, .in_identity = c->in_identity };
+		bool known = base_put(&base, c->type);
 
-		frame_put_column(&r->frame, &fc);
+		frame_put_column(&r->frame, &fc, known);
+		buf_add(&r->frame, base.data, base.len);
+		base.len = 0;
 	}
 	buf_free(&schema);
 	buf_free(&name);
 	buf_free(&type);
-	frame_put_key(&r->frame, key, keys);
+	buf_free(&base);
+	frame_put_key(&r->frame, r->key, r->keys);
 	r->pending = r->frame.len != r->emitted.len ||
 	    memcmp(r->frame.data, r->emitted.data, r->frame.len) != 0;
+}
+
+/* Types that tables were described with are others now. */
+static void
+take_changed_types(struct relations *rs)
+{
+	if (!rs->types.changed)
+		return;
+	rs->types.changed = false;
+	for (size_t i = 0; i < rs->by_relid.cap; i++) {
+		struct relation *r = rs->by_relid.entry[i].thing;
+
+		if (r != NULL && r->frame.len > 0)
+			build_frame(r);
+	}
 }
 
 enum pg_status
@@ -270,10 +293,10 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 	struct wire w = { .p = msg, .end = msg + len };
 	struct relation *r;
 	enum pg_status status;
-	uint32_t relid = wire_u32(&w), *key;
+	uint32_t relid = wire_u32(&w);
 	const char *schema = wire_string(&w), *table = wire_string(&w);
 	char identity = (char)wire_u8(&w);
-	size_t n = wire_u16(&w), keys;
+	size_t n = wire_u16(&w);
 
 	/* A column has 10 bytes beside its name: looked at before memory is taken for them. */
 	if (w.bad || (identity != 'd' && identity != 'f' && identity != 'i' && identity != 'n') ||
@@ -306,18 +329,23 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 	status = types_lookup(&rs->types, &rs->catalog);
 	if (status != PG_OK)
 		return status;
-	key = xcalloc(n + 1, sizeof(*key));
-	status = find_key(rs, r, key, &keys);
-	if (status == PG_OK)
-		build_frame(r, key, keys);
-	free(key);
-	return status;
+	r->key = xcalloc(n + 1, sizeof(*r->key));
+	status = find_key(rs, r, r->key, &r->keys);
+	if (status != PG_OK)
+		return status;
+	build_frame(r);
+	take_changed_types(rs);
+	return PG_OK;
 }
 
 enum pg_status
 relations_refresh(struct relations *rs)
 {
-	return types_lookup(&rs->types, &rs->catalog);
+	enum pg_status status = types_lookup(&rs->types, &rs->catalog);
+
+	if (status == PG_OK)
+		take_changed_types(rs);
+	return status;
 }
 
 void

@@ -30,7 +30,9 @@ struct relation {
 	char identity;
 	struct column *column;
 	size_t columns;
-	struct buf frame;   /* its R frame */
+	uint32_t *key;      /* the primary key's column numbers, in its order */
+	size_t keys;        /* 0: there is none, or it is not known */
+	struct buf frame;   /* its R frame; empty while its definition is not whole */
 	struct buf emitted; /* the one that went out last; empty: none yet */
 	bool pending;       /* frame must go out before the next row */
 	bool mixed;         /* its partitions have other replica identities */
@@ -66,9 +68,9 @@ enum pg_status relations_take(struct relations *, const char *msg, size_t len)
 
 /*
  * Ask the catalog again for a composite type that was altered: a value of it had another
- * number of fields than are known.  To be called where a transaction begins.  (A type that the
- * catalog did not know, for its transaction was not visible yet, needs nothing: behind such a
- * transaction the server sends the Relation anew.)
+ * number of fields than are known.  To be called where a transaction begins.  Tables that have
+ * it are then described anew.  (A type that the catalog did not know, for its transaction was
+ * not visible yet, needs nothing: behind such a transaction the server sends the Relation anew.)
  */
 enum pg_status relations_refresh(struct relations *) __attribute__((warn_unused_result));
 

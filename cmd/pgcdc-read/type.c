@@ -193,12 +193,12 @@ define(struct types *ts, const PGresult *res, int row)
 		buf_printf(&name, "%s.", schema);
 	buf_adds(&name, PQgetvalue(res, row, NAME));
 	set_name(t, buf_cstr(&name));
-	buf_free(&name);
 	for (size_t i = 0; i < t->fields; i++)
 		free(t->field[i].name);
 	free(t->field);
 	t->field = NULL;
 	t->fields = 0;
+	ts->changed = ts->changed || t->looked_up;
 	t->known = true;
 	t->kind = kind_of(*PQgetvalue(res, row, KIND));
 	t->delimiter = *PQgetvalue(res, row, DELIMITER);
@@ -212,10 +212,11 @@ define(struct types *ts, const PGresult *res, int row)
 			continue;
 		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
 		t->field[t->fields++] = (struct type_field) {
-			.name = xstrdup(PQgetvalue(res, row, FIELD)),
+			.name = xstrdup(value_name(&name, PQgetvalue(res, row, FIELD))),
 			.type = types_want(ts, oid_at(res, row, FIELD_TYPE)),
 		};
 	}
+	buf_free(&name);
 	return row;
 }
 
@@ -255,6 +256,7 @@ ask_again(struct types *ts)
 		if (t == NULL || !t->asking)
 			continue;
 		t->asking = false;
+		t->looked_up = true;
 		if (t->known || t->missed)
 			continue;
 		t->missed = again = true;

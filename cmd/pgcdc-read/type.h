@@ -15,7 +15,7 @@
  */
 
 struct type_field {
-	char *name;
+	char *name; /* UTF-8 */
 	const struct type *type;
 };
 
@@ -30,6 +30,7 @@ struct type {
 	/* The rest is for those that are not built in. */
 	struct types *set;
 	bool known;       /* the catalog had it */
+	bool looked_up;   /* before, whether or not the catalog had it */
 	bool wanted;      /* the next lookup asks for it */
 	bool asking;      /* it is asking now */
 	bool missed;      /* the catalog did not have it */
@@ -47,6 +48,7 @@ struct types {
 	size_t wanted;
 	const struct type *outdated; /* a value of it had another number of fields, */
 	size_t outdated_fields;      /* this one */
+	bool changed;                /* one that was looked up before is another now */
 };
 
 /* A type of PostgreSQL itself, or NULL. */
@@ -67,7 +69,8 @@ void types_told(struct types *, uint32_t oid, const char *schema, const char *na
 /*
  * Look up all that are wanted, and what they are made of, and a composite type of which a
  * value had another number of fields.  A type that the catalog does not have stays unknown
- * until it is wanted again; so do all, where there is no catalog to be asked.
+ * until it is wanted again; so do all, where there is no catalog to be asked.  changed is for
+ * the caller to take back.
  */
 enum pg_status types_lookup(struct types *, struct catalog *)
     __attribute__((warn_unused_result));

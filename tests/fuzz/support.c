@@ -104,6 +104,8 @@ touch_relation(const struct frame *f)
 		frame_get_column(&r, i, &c);
 		touch_str(c.name);
 		touch_str(c.type);
+		if (c.base != NULL)
+			touch_value(c.base);
 		seen = c.in_identity;
 	}
 	for (uint32_t i = 0; i < r.key_columns; i++)

@@ -272,10 +272,10 @@ test_relation(void)
 
 	for (uint32_t columns = 2; columns > 0; columns--) {
 		frame_put_relation(&w, 16385, "public", "users", 'f', columns);
-		frame_put_column(&w, &id);
+		frame_put_column(&w, &id, false);
 		if (columns == 2)
 			frame_put_column(&w, &(struct frame_column){ str("name"),
-						 str("text"), 25, 7, false });
+						 str("text"), 25, 7, false, NULL }, false);
 		frame_put_key(&w, key, 2);
 		r = reread(&f);
 		if (columns == 1) {
@@ -294,7 +294,7 @@ test_relation(void)
 			c.typmod == 7 && !c.in_identity,
 		    "its second column");
 		frame_get_column(&rel, 0, &c);
-		ok(is_str(c.name, "id") && c.typmod == -1 && c.in_identity,
+		ok(is_str(c.name, "id") && c.typmod == -1 && c.in_identity && c.base == NULL,
 		    "its first column");
 		ok(rel.key_columns == 2 && frame_get_key(&rel, 0) == 1 &&
 			frame_get_key(&rel, 1) == 0,
@@ -344,6 +344,92 @@ test_columns(void)
 	frame_put_key(&w, NULL, 0);
 	r = reread(&f);
 	ok(frame_get_relation(&f, &rel) != NULL, "a column with an element too few, too");
+	frame_in_free(&r);
+}
+
+/*
+ * A column with a base: a kind; or for '(' maps around it, for ':' one whose key is of the
+ * first kind.  more elements follow.
+ */
+static const char *
+judge_base(const char *base, unsigned more, struct frame_column *c, struct frame_in *r)
+{
+	static struct frame_relation rel;
+	const struct frame_column column = {
+		.name = str("c"), .type = str("public.t"), .type_oid = 16400, .typmod = -1
+	};
+	struct frame f;
+	const char *why;
+	size_t start;
+
+	frame_put_relation(&w, 1, "s", "t", 'd', 1);
+	start = w.len;
+	frame_put_column(&w, &column, true);
+	w.data[start] = (char)(w.data[start] + (int)more);
+	for (; *base == '(' || *base == ':'; base++) {
+		frame_put_map(&w, 2);
+		frame_put_cstr(&w, "first");
+		frame_put_nil(&w);
+		if (*base == '(')
+			frame_put_cstr(&w, "second");
+		else
+			put_kind(&w, *++base, "x");
+	}
+	if (*base == '0')
+		frame_put_uint(&w, 0);
+	else
+		put_kind(&w, *base, "x");
+	for (unsigned i = 0; i < more; i++)
+		frame_put_nil(&w);
+	frame_put_key(&w, NULL, 0);
+	*r = reread(&f);
+	why = frame_get_relation(&f, &rel);
+	if (why == NULL)
+		frame_get_column(&rel, 0, c);
+	return why;
+}
+
+static void
+test_base(void)
+{
+	static const char deepest[] = "(((((((((((((((((((((((((((((u";
+	struct frame_column c;
+	struct frame_in r;
+
+	is(judge_base("u", 0, &c, &r), NULL, "a column with a base comes back");
+	ok(c.base != NULL && c.base->via.u64 == 5 && c.type_oid == 16400 && !c.in_identity,
+	    "which is there");
+	frame_in_free(&r);
+	is(judge_base("n", 0, &c, &r), NULL, "it may be nil");
+	ok(c.base == NULL, "which is none");
+	frame_in_free(&r);
+	is(judge_base("((u", 0, &c, &r), NULL, "or maps");
+	ok(c.base != NULL && c.base->type == MSGPACK_OBJECT_MAP && c.base->via.map.size == 2 &&
+		is_str((struct frame_str){ c.base->via.map.ptr[1].key.via.str.ptr,
+			   c.base->via.map.ptr[1].key.via.str.size },
+		    "second") &&
+		c.base->via.map.ptr[1].val.via.map.ptr[1].val.via.u64 == 5,
+	    "inside of each other");
+	frame_in_free(&r);
+	is(judge_base(deepest, 0, &c, &r), NULL, "as deep as frames nest");
+	frame_in_free(&r);
+	for (const char *k = KINDS "0"; *k != '\0'; k++) {
+		char base[] = { *k, '\0' }, inside[] = { '(', '(', *k, '\0' };
+		char key[] = { ':', *k, 'u', '\0' };
+		bool good = strchr("num", *k) != NULL;
+
+		ok((judge_base(base, 0, &c, &r) == NULL) == good, "a base of the kind %c: %s",
+		    *k, good ? "taken" : "refused");
+		frame_in_free(&r);
+		ok((judge_base(inside, 0, &c, &r) == NULL) == good, "so inside of maps");
+		frame_in_free(&r);
+		if (*k == '0')
+			continue;
+		ok((judge_base(key, 0, &c, &r) == NULL) == (*k == 's'),
+		    "a key of the kind %c: %s", *k, *k == 's' ? "taken" : "refused");
+		frame_in_free(&r);
+	}
+	ok(judge_base("u", 1, &c, &r) != NULL, "a column with an element too many is refused");
 	frame_in_free(&r);
 }
 
@@ -497,6 +583,7 @@ main(void)
 	test_hello();
 	test_relation();
 	test_columns();
+	test_base();
 	test_unit();
 	test_row();
 	test_action();
