@@ -274,11 +274,12 @@ same "$T/got" "$T/want" 'documents of all sizes'
 
 # Values ---------------------------------------------------------------------------
 
-# values DEFAULTS: standard input of lines, type OID TAB value, to the fields' JSON.
+# values DEFAULTS: standard input of lines, type OID TAB value, and perhaps TAB base, to the
+# fields' JSON.
 values() {
 	printf 'defaults: %s\ntables: [{ table: p.v, index: v, id: "1{schema}{r}" }]\n' "$1" | mapping
 	awk -F '\t' '
-	    { n++; columns = columns "[\"c" n "\",\"x\"," $1 ",-1,false],"; row = row $2 "," }
+	    { n++; columns = columns "[\"c" n "\",\"x\"," $1 ",-1,false" ($3 == "" ? "" : "," $3) "],"; row = row $2 "," }
 	    END {
 		printf "[\"R\",1,\"p\",\"v\",\"n\",[%s[\"r\",\"x\",0,-1,false]],null]\n", columns
 		printf "[\"I\",1,[%s0]]\n", row
@@ -360,7 +361,48 @@ null
 ["infinity","2026-01-01"]
 END
 same "$T/got" "$T/want" 'the other way round'
-for odd in '701	{"$float":"NaN"}' '1700	"NaN"' '701	{"$float":"Infinity"}' \
+
+# Members of ranges, and what R tells of types that are not PostgreSQL's own.
+{
+	printf '3906\t{"lower":"1.50","upper":null,"bounds":"[)"}\n'
+	printf '4534\t[{"lower":"2026-01-01T00:00:00Z","upper":"infinity","bounds":"[]"}]\n'
+	printf '99999\t"1.0"\t1700\n99999\t["1.0",["NaN"]]\t1231\n99999\t"-infinity"\t1114\n'
+	printf '99999\t{"lower":"1.0","upper":"2.00","bounds":"()"}\t1700\n'
+	printf '99999\t[{"n":"1.0","d":["infinity",null],"in":{"n":"2.0","o":"3"}}]\t%s\n' \
+	    '{"n":1700,"d":1182,"in":{"n":1700,"o":null}}'
+	printf '99999\t{"n":"1.0"}\tnull\n1700\t"1.0"\tnull\n'
+} >"$T/values"
+values '{ nan: null, infinity: "null" }' <"$T/values" >"$T/got"
+cat >"$T/want" <<'END'
+{"lower":1.50,"upper":null,"bounds":"[)"}
+[{"lower":"2026-01-01T00:00:00Z","upper":null,"bounds":"[]"}]
+1.0
+[1.0,[null]]
+null
+{"lower":1.0,"upper":2.00,"bounds":"()"}
+[{"n":1.0,"d":[null,null],"in":{"n":2.0,"o":"3"}}]
+{"n":"1.0"}
+1.0
+END
+same "$T/got" "$T/want" 'members are as their own type'
+values '{ numeric: string, nan: string, infinity: string }' <"$T/values" >"$T/got"
+cut -f 2 "$T/values" >"$T/want"
+same "$T/got" "$T/want" 'and by the same defaults'
+mapping <<'END'
+tables: [{ table: public.users, index: users }]
+END
+is "$(printf '%s\n' '["R",1,"public","users","d",[["d","public.d",16400,-1,true,1700],' \
+    ' ["r","numrange",3906,-1,true],["c","public.c",16401,-1,true,{"n":1700}]],[0,1,2]]' \
+    '["I",1,["1.0",{"lower":"1","upper":"2.0","bounds":"[]"},{"n":"3.0"}]]' | map |
+    cut -d ' ' -f 3)" '1.0|{"lower":1,"upper":2.0,"bounds":"[]"}|{"n":3.0}' 'in ids, too'
+is "$(printf '%s\n' '["R",1,"public","users","d",[["c","public.c",9,-1,true,{"a":1700}]],[0]]' \
+    '["I",1,[{"a":"1"}]]' \
+    '["R",1,"public","users","d",[["c","public.c",9,-1,true,{"a":25,"b":1700}]],[0]]' \
+    '["I",1,[{"a":"1","b":"2"}]]' | map | cut -d ' ' -f 5)" '{"c":{"a":1}}
+{"c":{"a":"1","b":2}}' 'a type that was altered comes with a new R'
+
+for odd in '3910	{"lower":"infinity"}' '99999	{"n":"NaN"}	{"n":1700}' \
+    '701	{"$float":"NaN"}' '1700	"NaN"' '701	{"$float":"Infinity"}' \
     '1700	"-Infinity"' '1114	"infinity"' '0	[{"$float":"NaN"}]' '0	{"$ext":[5,"AA=="]}'; do
 	like "$(echo "$odd" | values '{}')" '^reject v 1p0 - table p.v: c1: column "c1" (is|has)' \
 	    "rejected by default: $odd"

@@ -32,6 +32,12 @@ types() {
 	jq -c --arg t "$1" 'select(.[0] == "R" and .[3] == $t) | .[5] | map(.[1])' "$T/frames"
 }
 
+# bases TABLE: what R tells of the types that are not PostgreSQL's own.
+bases() {
+	jq -c --arg t "$1" 'select(.[0] == "R" and .[3] == $t) | .[5] |
+	    map(select(length > 5) | { key: .[0], value: .[5] }) | from_entries' "$T/frames"
+}
+
 # rows TABLE: its rows, as pgcdc-cat prints them.
 rows() {
 	relid=$(jq -r --arg t "$1" 'select(.[0] == "R" and .[3] == $t) | .[1]' "$T/frames" |
@@ -91,6 +97,7 @@ is "$(types every)" "$(sql "SELECT jsonb_agg(CASE WHEN t.typcategory = 'A' AND t
 	JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem
 	WHERE attrelid = 'every'::regclass AND attnum > 0" | jq -c .)" \
     "the names of PostgreSQL's own types ($(types every | jq length))"
+is "$(bases every)" '{}' 'which are all that is told of them'
 
 make "CREATE TABLE own (id int, nums numeric[], tzs timestamptz[], bytes bytea[], jsons json[],
 	jsonbs jsonb[], boxes box[], points point[], shifted int[], v int2vector, ov oidvector,
@@ -175,6 +182,11 @@ capture
 agrees agree 'enums, domains, composite types and their arrays are as in to_jsonb()'
 is "$(types agree)" '["int4","public.mood","public.mood[]","public.smaller","public.smaller[]","public.dints","public.dints[]","My s.In\"ner","public.checked","public.outer_t","public.outer_t[]","public.one","public.one[]","public.plain","public.plain[]","int4[]","text[]","bool[]","float8[]","uuid[]","timestamp[]","date[]","jsonb"]' \
     'types are named by schema and name, arrays by their element'
+cat >"$T/expected" <<'E'
+{"s":23,"ss":23,"di":1007,"dis":1007,"i":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"c":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"o":{"i":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"l":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"n":1007,"x":1009,"j":3802},"os":{"i":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"l":{"a":23,"b c":25,"d":null,"e":23,"t":1114},"n":1007,"x":1009,"j":3802},"one":{"x":25},"ones":{"x":25},"r":{"id":23,"v":25},"rs":{"id":23,"v":25}}
+E
+bases agree >"$T/got"
+same "$T/got" "$T/expected" 'and R tells what they are made of'
 ok 'names stay in order' grep -q '"a":[^{]*"b c":[^{]*"d":[^{]*"e":[^{]*"t":' "$T/frames"
 
 make "CREATE TABLE spans (id int, s span, m span_multirange, a span[]);
@@ -183,6 +195,61 @@ capture
 holds spans 'ranges of the own kind, with bounds in quotes' <<'E'
 [1,{"lower":"a,\"\\)","upper":"b ]","bounds":"[)"},[{"lower":"a","upper":"b","bounds":"[)"},{"lower":"c","upper":"d}","bounds":"[]"}],[{"lower":"","upper":"x","bounds":"[]"},{"empty":true}]]
 E
+
+# What R tells is what a document needs.
+make "CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN prices AS price[];
+CREATE TYPE pspan AS RANGE (subtype = price); CREATE DOMAIN dspan AS pspan;
+CREATE TYPE money_t AS (p price, ps prices, r pspan, m pspan_multirange, at timestamptz,
+	n numrange, mood mood, text text);
+CREATE TYPE mspan AS RANGE (subtype = money_t);
+CREATE TYPE empty_t AS ();
+CREATE TABLE priced (id int PRIMARY KEY, p price, ps prices, pps price[], r pspan, d dspan,
+	m pspan_multirange, ms pspan_multirange[], t money_t, ts money_t[], mr mspan, e empty_t);
+INSERT INTO priced (id, p, ps, pps, r, d, m, ms) VALUES (1, 1.50, '{1,NULL}', '{{1},{2}}',
+	'[1,2)', '(,3]', '{[1,2]}', '{\"{[1,2]}\"}');
+INSERT INTO priced (id, t, e) VALUES (2, ROW(1, '{2}', '[3,4]', '{[5,6]}', 'infinity', '[7,8.0]',
+	'ok', '9'), ROW());
+INSERT INTO priced (id, ts) SELECT 3, ARRAY[NULL, t] FROM priced WHERE id = 2;
+INSERT INTO priced (id, mr) SELECT 4, mspan(t, NULL) FROM priced WHERE id = 2"
+capture
+money='{"p":1700,"ps":1700,"r":1700,"m":1700,"at":1184,"n":3906,"mood":null,"text":25}'
+is "$(bases priced)" \
+    '{"p":1700,"ps":1700,"pps":1700,"r":1700,"d":1700,"m":1700,"ms":1700,"t":'"$money"',"ts":'"$money"',"mr":'"$money"',"e":{}}' \
+    'domains, ranges and arrays of each other'
+printf 'defaults: { infinity: "null" }\ntables: [{ table: public.priced, index: i }]\n' >"$T/m.yml"
+pgcdc-map -m "$T/m.yml" <"$T/$n.frames" 2>"$T/map.log" | pgcdc-cat |
+    jq -r 'select(.[0] == "X")[7]' | sed 's/"[a-z]*":null,//g' >"$T/got"
+money='{"p":1.00,"ps":[2.00],"r":{"lower":3.00,"upper":4.00,"bounds":"[]"},"m":[{"lower":5.00,"upper":6.00,"bounds":"[]"}],"n":{"lower":7,"upper":8.0,"bounds":"[]"},"mood":"ok","text":"9"}'
+cat >"$T/expected" <<E
+{"id":1,"p":1.50,"ps":[1.00,null],"pps":[[1.00],[2.00]],"r":{"lower":1.00,"upper":2.00,"bounds":"[)"},"d":{"upper":3.00,"bounds":"(]"},"m":[{"lower":1.00,"upper":2.00,"bounds":"[]"}],"ms":[[{"lower":1.00,"upper":2.00,"bounds":"[]"}]],"e":null}
+{"id":2,"t":$money,"e":{}}
+{"id":3,"ts":[null,$money],"e":null}
+{"id":4,"mr":{"lower":$money,"bounds":"[)"},"e":null}
+E
+same "$T/got" "$T/expected" 'the numbers in them become numbers'
+
+# Types in types: as deep as frames nest, and not wider than what is sensible.
+make "CREATE TYPE deep1 AS (n numeric);
+DO \$\$ BEGIN FOR i IN 2..35 LOOP
+	EXECUTE format('CREATE TYPE deep%s AS (t deep%s)', i, i - 1);
+END LOOP; END \$\$;
+CREATE TYPE wide1 AS (n numeric);
+DO \$\$ BEGIN FOR i IN 2..20 LOOP
+	EXECUTE format('CREATE TYPE wide%s AS (t wide%s, u wide%s)', i, i - 1, i - 1);
+END LOOP; END \$\$;
+CREATE TABLE depths (id int PRIMARY KEY, a deep29, b deep30, c deep35, w wide20);
+INSERT INTO depths VALUES (1)"
+capture
+is "$(bases depths | jq -c '.a, .b, .c | [recurse(.t? // empty)] | length, last')" '29
+{"n":1700}
+29
+{"t":null}
+29
+{"t":null}' 'types nest 29 deep'
+is "$(bases depths | jq '[.w | .. | objects | length] | add')" 4096 'and have 4096 fields in all'
+printf 'tables: [{ table: public.depths, index: i }]\n' >"$T/m.yml"
+is "$(pgcdc-map -m "$T/m.yml" <"$T/$n.frames" 2>"$T/map.log" | pgcdc-cat |
+    jq -r 'select(.[0] == "X")[4]')" 1 'such a table can be mapped'
 
 # extension NAME: makes it; false, loudly, where the server has none.
 extension() {
@@ -205,6 +272,7 @@ if extension hstore; then
 	capture
 	agrees hs 'hstore and its arrays are as in to_jsonb()'
 	agrees hc 'hstore in a composite value'
+	is "$(bases hs) $(bases hc)" '{} {"c":{"h":null}}' 'hstore is made of nothing'
 	is "$(types hs)" '["int4","public.hstore","public.hstore[]","public.hstore"]' 'hstore by name'
 	ok 'a key that begins with a dollar' grep -q '{"$map":\[\["$absent","true"\]\]}' "$T/frames"
 fi
@@ -253,6 +321,7 @@ capture
 holds gone 'a type that is gone is text' <<'E'
 [1,"(1)","{(2)}","{1,2}"]
 E
+is "$(bases gone)" '{}' 'of which R tells nothing more'
 is "$(types gone)" '["int4","public.late","public._late","_int4"]' 'and has the name that the stream told'
 holds altered 'a composite value of a definition that is no more is text' <<'E'
 [1,"(1,x)",["(1,x)"]]
@@ -290,6 +359,12 @@ holds altered 'a type that is altered is looked up again' <<'E'
 [5,{"aa":5,"c":false,"d":[2]},null]
 [6,null,null,null]
 E
+is "$(jq -c 'if .[0] == "R" and .[3] == "altered" then .[5][1][5] elif .[0] == "I" then .[2][0] else
+    empty end' "$T/frames" | head -n 5)" '{"aa":23}
+3
+4
+{"aa":23,"c":16,"d":1007}
+5' 'R comes again with it, before the next row'
 is "$(types altered | tail -n 1)" '["int4","public.couple","public.couple[]","public.humour"]' \
     'and has the name that it has now'
 holds born 'a type is known that was made in the same transaction' <<'E'
@@ -312,6 +387,7 @@ is "$(grep -c 'the catalog cannot be asked' "$T/read.log")" 1 \
 holds once 'and gets text, but for what is built in' <<'E'
 [1,"ok","{ok}",[1],{"lower":1,"upper":2,"bounds":"[)"},"{1}"]
 E
+is "$(bases once)" '{}' 'nothing is known of what they are made of'
 is "$(types once)" '["int4","public.mood","public._mood","int4[]","int4range","_int4"]' \
     'with the names that the stream tells'
 
@@ -352,6 +428,8 @@ make "INSERT INTO hidden VALUES (2, ROW('{2}'))"
 wait_for 'and another row comes' 20 inserts 7
 kill "$unseen"
 wait_exit 'the reader ends' 20 "$unseen" 0
+is "$(bases hidden)" '{}
+{"u":{"x":1007}}' 'which R then tells'
 holds hidden 'a type of a transaction that nobody sees is text, and is known once they do' <<'E'
 [1,"({1})"]
 [2,{"x":[2]}]

@@ -64,10 +64,10 @@ find_column(struct compiler *c, const char *name, struct mark at, uint32_t *colu
 	return true;
 }
 
-static enum value_class
+static struct value_class
 class_of(const struct compiler *c, uint32_t column)
 {
-	return render_class(c->relation->column[column].type_oid);
+	return render_class(&c->relation->column[column]);
 }
 
 /*

@@ -19,7 +19,7 @@ struct plan_piece {
 	char *before;
 	size_t before_len;
 	uint32_t column;
-	enum value_class class;
+	struct value_class class;
 };
 
 /* A compiled template. */
@@ -46,7 +46,7 @@ struct plan_field {
 	size_t before_len;
 	char *name;      /* of the field, for messages */
 	uint32_t column; /* PLAN_NEW; PLAN_OLD, where it may be PLAN_NO_COLUMN */
-	enum value_class class;
+	struct value_class class;
 	struct plan_text text;
 };
 

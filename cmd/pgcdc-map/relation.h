@@ -14,9 +14,26 @@ struct plan;
  * The tables that a stream has described so far, by relid.
  */
 
+/*
+ * What a composite type, or a field of one, is made of: the OID of a type of PostgreSQL itself,
+ * or fields; neither: nobody knows.
+ */
+struct shape {
+	uint32_t oid;
+	struct shape_field {
+		char *name;
+		size_t len; /* of the name, bytes */
+		struct shape *shape;
+	} *field;
+	size_t fields;
+};
+
 struct relation_column {
 	char *name;
+	char *type; /* its name, such as "int4", "public.mood" */
 	uint32_t type_oid;
+	uint32_t base_oid;   /* what a domain, or a range or array of it, is of; else type_oid */
+	struct shape *shape; /* of a composite type, its arrays, ranges and domains; or NULL */
 	bool in_identity;
 };
 

@@ -3,6 +3,7 @@
 
 #include "frame.h"
 #include "number.h"
+#include "relation.h"
 #include "render.h"
 
 /* Type OIDs, as in PostgreSQL's src/include/catalog/pg_type.dat; they never change. */
@@ -15,22 +16,64 @@ enum {
 	OID_TIMESTAMPTZ_ARRAY = 1185,
 	OID_NUMERIC_ARRAY = 1231,
 	OID_NUMERIC = 1700,
+	OID_NUMRANGE = 3906,
+	OID_NUMRANGE_ARRAY = 3907,
+	OID_TSRANGE = 3908,
+	OID_TSRANGE_ARRAY = 3909,
+	OID_TSTZRANGE = 3910,
+	OID_TSTZRANGE_ARRAY = 3911,
+	OID_DATERANGE = 3912,
+	OID_DATERANGE_ARRAY = 3913,
+	OID_NUMMULTIRANGE = 4532,
+	OID_TSMULTIRANGE = 4533,
+	OID_TSTZMULTIRANGE = 4534,
+	OID_DATEMULTIRANGE = 4535,
+	OID_NUMMULTIRANGE_ARRAY = 6151,
+	OID_TSMULTIRANGE_ARRAY = 6152,
+	OID_TSTZMULTIRANGE_ARRAY = 6153,
+	OID_DATEMULTIRANGE_ARRAY = 6155,
 };
 
-enum value_class
-render_class(uint32_t type_oid)
+static const struct value_class plain = { CLASS_PLAIN, NULL };
+
+static struct value_class
+class_of(uint32_t oid)
 {
-	switch (type_oid) {
+	switch (oid) {
 	case OID_NUMERIC:
-	case OID_NUMERIC_ARRAY: return CLASS_NUMERIC;
+	case OID_NUMERIC_ARRAY:
+	case OID_NUMRANGE:
+	case OID_NUMRANGE_ARRAY:
+	case OID_NUMMULTIRANGE:
+	case OID_NUMMULTIRANGE_ARRAY: return (struct value_class) { CLASS_NUMERIC, NULL };
 	case OID_DATE:
 	case OID_DATE_ARRAY:
 	case OID_TIMESTAMP:
 	case OID_TIMESTAMP_ARRAY:
 	case OID_TIMESTAMPTZ:
-	case OID_TIMESTAMPTZ_ARRAY: return CLASS_TIME;
-	default: return CLASS_PLAIN;
+	case OID_TIMESTAMPTZ_ARRAY:
+	case OID_TSRANGE:
+	case OID_TSRANGE_ARRAY:
+	case OID_TSTZRANGE:
+	case OID_TSTZRANGE_ARRAY:
+	case OID_DATERANGE:
+	case OID_DATERANGE_ARRAY:
+	case OID_TSMULTIRANGE:
+	case OID_TSMULTIRANGE_ARRAY:
+	case OID_TSTZMULTIRANGE:
+	case OID_TSTZMULTIRANGE_ARRAY:
+	case OID_DATEMULTIRANGE:
+	case OID_DATEMULTIRANGE_ARRAY: return (struct value_class) { CLASS_TIME, NULL };
+	default: return plain;
 	}
+}
+
+struct value_class
+render_class(const struct relation_column *c)
+{
+	if (c->shape != NULL)
+		return (struct value_class) { CLASS_PLAIN, c->shape };
+	return class_of(c->base_oid);
 }
 
 /*
@@ -213,10 +256,10 @@ add_numeric(struct buf *b, const msgpack_object_str *s, const struct value_polic
 }
 
 static enum render_result
-add_str(struct buf *b, const msgpack_object_str *s, enum value_class class,
+add_str(struct buf *b, const msgpack_object_str *s, struct value_class class,
     const struct value_policy *policy)
 {
-	switch (class) {
+	switch (class.scalar) {
 	case CLASS_NUMERIC: return add_numeric(b, s, policy);
 	case CLASS_TIME:
 		if (s->size >= 8 && (s->ptr[0] == 'i' || s->ptr[0] == '-') &&
@@ -280,7 +323,7 @@ add_ext(struct buf *b, const msgpack_object_ext *ext)
 }
 
 static enum render_result
-add_array(struct buf *b, const msgpack_object_array *a, enum value_class class,
+add_array(struct buf *b, const msgpack_object_array *a, struct value_class class,
     const struct value_policy *policy)
 {
 	buf_addc(b, '[');
@@ -308,15 +351,43 @@ add_key(struct buf *b, const msgpack_object *key, const struct value_policy *pol
 		render_string(b, key->via.str.ptr, key->via.str.size);
 		return RENDER_OK;
 	}
-	r = render_text(&text, key, CLASS_PLAIN, policy);
+	r = render_text(&text, key, plain, policy);
 	if (r == RENDER_OK)
 		render_string(b, text.data, text.len);
 	buf_free(&text);
 	return r == RENDER_NULL ? RENDER_UNKNOWN : r;
 }
 
+static bool
+is_field(const struct shape_field *f, const msgpack_object_str *name)
+{
+	return f->len == name->size && memcmp(f->name, name->ptr, f->len) == 0;
+}
+
+/*
+ * The class of a map's member i.  That of a composite value has the shape's names in the shape's
+ * order.  Other members that have a class are a range's bounds.
+ */
+static struct value_class
+member_class(const msgpack_object_map *m, uint32_t i, struct value_class class)
+{
+	const msgpack_object *key = &m->ptr[i].key;
+
+	if ((class.scalar == CLASS_PLAIN && class.shape == NULL) ||
+	    key->type != MSGPACK_OBJECT_STR)
+		return plain;
+	if (class.shape != NULL && i < class.shape->fields &&
+	    is_field(&class.shape->field[i], &key->via.str)) {
+		const struct shape *s = class.shape->field[i].shape;
+
+		return s->fields > 0 ? (struct value_class) { CLASS_PLAIN, s } : class_of(s->oid);
+	}
+	return is_text(&key->via.str, "lower") || is_text(&key->via.str, "upper") ? class : plain;
+}
+
 static enum render_result
-add_map(struct buf *b, const msgpack_object_map *m, const struct value_policy *policy)
+add_map(struct buf *b, const msgpack_object_map *m, struct value_class class,
+    const struct value_policy *policy)
 {
 	buf_addc(b, '{');
 	for (uint32_t i = 0; i < m->size; i++) {
@@ -328,7 +399,7 @@ add_map(struct buf *b, const msgpack_object_map *m, const struct value_policy *p
 		if (r != RENDER_OK)
 			return r;
 		buf_addc(b, ':');
-		r = render_json(b, &m->ptr[i].val, CLASS_PLAIN, policy);
+		r = render_json(b, &m->ptr[i].val, member_class(m, i, class), policy);
 		if (r != RENDER_OK)
 			return r;
 	}
@@ -337,7 +408,7 @@ add_map(struct buf *b, const msgpack_object_map *m, const struct value_policy *p
 }
 
 enum render_result
-render_json(struct buf *b, const msgpack_object *o, enum value_class class,
+render_json(struct buf *b, const msgpack_object *o, struct value_class class,
     const struct value_policy *policy)
 {
 	switch (o->type) {
@@ -358,14 +429,14 @@ render_json(struct buf *b, const msgpack_object *o, enum value_class class,
 		buf_addc(b, '"');
 		return RENDER_OK;
 	case MSGPACK_OBJECT_ARRAY: return add_array(b, &o->via.array, class, policy);
-	case MSGPACK_OBJECT_MAP: return add_map(b, &o->via.map, policy);
+	case MSGPACK_OBJECT_MAP: return add_map(b, &o->via.map, class, policy);
 	case MSGPACK_OBJECT_EXT: return add_ext(b, &o->via.ext);
 	default: return RENDER_UNKNOWN;
 	}
 }
 
 enum render_result
-render_text(struct buf *b, const msgpack_object *o, enum value_class class,
+render_text(struct buf *b, const msgpack_object *o, struct value_class class,
     const struct value_policy *policy)
 {
 	switch (o->type) {

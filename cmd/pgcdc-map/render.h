@@ -12,11 +12,17 @@
  * Values of frames as JSON, exactly, and as the text that ids are made of.
  */
 
+struct relation_column;
+struct shape;
+
 /* What a column's type says that its values' form in the frame does not. */
-enum value_class {
-	CLASS_PLAIN,
-	CLASS_NUMERIC, /* strings are numbers: numeric and its arrays */
-	CLASS_TIME,    /* "infinity" is one: date, timestamp, timestamptz and their arrays */
+struct value_class {
+	enum {
+		CLASS_PLAIN,
+		CLASS_NUMERIC, /* strings are numbers: numeric, its arrays and ranges */
+		CLASS_TIME,    /* "infinity" is one: date, timestamp, timestamptz and theirs */
+	} scalar;
+	const struct shape *shape; /* of composite values, or of bounds that are such; or NULL */
 };
 
 enum render_result {
@@ -28,7 +34,8 @@ enum render_result {
 	RENDER_UNKNOWN,  /* an extension type that frames of version 1 do not have */
 };
 
-enum value_class render_class(uint32_t type_oid);
+/* It points to the column's shape. */
+struct value_class render_class(const struct relation_column *);
 
 /* A JSON string, quotes and all. */
 void render_string(struct buf *, const char *, size_t len);
@@ -37,14 +44,14 @@ void render_string(struct buf *, const char *, size_t len);
 void render_escaped(struct buf *, const char *, size_t len);
 
 /* Append the value as JSON, on one line.  What was appended before a failure stays. */
-enum render_result render_json(struct buf *, const msgpack_object *, enum value_class,
+enum render_result render_json(struct buf *, const msgpack_object *, struct value_class,
     const struct value_policy *) __attribute__((warn_unused_result));
 
 /*
  * Append the value as text: strings as they are, numbers as PostgreSQL prints them,
  * true and false, bytes by the policy; arrays and the rest as JSON.
  */
-enum render_result render_text(struct buf *, const msgpack_object *, enum value_class,
+enum render_result render_text(struct buf *, const msgpack_object *, struct value_class,
     const struct value_policy *) __attribute__((warn_unused_result));
 
 #endif
