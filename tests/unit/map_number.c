@@ -182,6 +182,20 @@ test_grammar(void)
 	ok(all, "what only looks like a number is not taken for one");
 }
 
+static void
+test_hex(void)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	bool all = true;
+
+	for (int c = 0; c < 256; c++) {
+		const char *digit = c != 0 ? strchr(digits, c) : NULL;
+
+		all &= number_hex_digit((char)c) == (digit == NULL ? -1 : (int)((digit - digits) % 16));
+	}
+	ok(all, "hexadecimal digits, and no other characters");
+}
+
 int
 main(void)
 {
@@ -189,6 +203,7 @@ main(void)
 	test_any_double();
 	test_integers();
 	test_grammar();
+	test_hex();
 	printf("1..%d\n", tests);
 	return failed > 0;
 }
