@@ -5,7 +5,7 @@
 #   make check-matrix   the reader's tests on PostgreSQL 14 to 18
 #   make check-long     longer runs: 200 random workloads, longer outages
 #   make asan       the reader's tests with AddressSanitizer and UBSan
-#   make fuzz       libFuzzer on pgoutput and on frames, for a minute (FUZZ_SECONDS=30 each)
+#   make fuzz       libFuzzer on pgoutput, frames, JSON and shapes (FUZZ_SECONDS=30 each)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
@@ -39,7 +39,7 @@ WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
 STANDIN	= $(call objects,tests/standin)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
-FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame
+FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame $(B)/tests/fuzz-map_json
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
@@ -83,7 +83,11 @@ $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
-# A fuzz target is linked with all of the reader, which then logs to support.c.
+# A fuzz target is linked with all of the reader, or by its name with the mapper's modules,
+# which then log to support.c.
+$(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(MAP) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
@@ -94,7 +98,8 @@ $(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
-$(B)/obj/tests/fuzz/%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
+$(B)/obj/tests/fuzz/map_%.o: CPP += -Icmd/pgcdc-map
+$(B)/obj/tests/fuzz/pgoutput.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $<
