@@ -267,7 +267,7 @@ json_clean_object(struct json_scan *s, struct json_level level)
 {
 	const struct json_cleaning *c = s->cleaning;
 
-	if (c == NULL)
+	if (c == NULL || c->scratch->places == level.places)
 		return 0;
 	if (c->duplicates != JSON_DUPLICATES_KEEP &&
 	    c->scratch->places - level.places > 1 &&

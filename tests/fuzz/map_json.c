@@ -133,5 +133,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	members(text, size, good);
 	shape(text, size, geo_point);
 	shape(text, size, geo_json);
+	/* Each input finds them as the first one did. */
+	json_scratch_free(&scratch);
+	json_scratch_free(&other);
 	return 0;
 }

@@ -228,6 +228,8 @@ test_last(void)
 		{ "{\"a\":1} {", NULL },
 	};
 
+	/* The first has no members, and finds no memory either. */
+	json_scratch_free(&scratch);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		cleaned(cases[i][0], JSON_DUPLICATES_LAST, JSON_EMPTY_KEEP, cases[i][1]);
 }
