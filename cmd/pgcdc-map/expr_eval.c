@@ -36,6 +36,7 @@ put_shortened(struct buf *b, const char *s, size_t len)
 	buf_addc(b, '"');
 	buf_add(b, s, n);
 	buf_adds(b, n < len ? "\"..." : "\"");
+	buf_cstr(b);
 }
 
 /* Remember the first failure, which is the one to tell. */
