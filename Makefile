@@ -53,7 +53,7 @@ $(B)/bin/pgcdc-read: $(READ) $(COMMON)
 	$(LINK) $(READ) $(COMMON) -lpq -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(MAP) $(COMMON) -lyaml -lmsgpackc -lbsd -lm
+	$(LINK) $(MAP) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(WRITE) $(COMMON) -lcurl -lyajl -lmsgpackc -lbsd -lm
@@ -73,7 +73,7 @@ $(B)/tests/standin: $(STANDIN) $(COMMON)
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
@@ -87,7 +87,7 @@ $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 # which then log to support.c.
 $(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lm
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm

@@ -8,35 +8,8 @@
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-# frames: JSON lines on standard input, of which those that start with a blank go on
-# with the line before, to frames; E is added.
-frames() {
-	{
-		sed -e ':a' -e 'N' -e '$!ba' -e 's/\n[[:blank:]][[:blank:]]*//g'
-		echo '["E","0/FF","done"]'
-	} | pgcdc-cat --pack
-}
-
-# actions: frames on standard input, to lines of op, index, id, routing and body.
-actions() {
-	pgcdc-cat | jq -r 'select(.[0] == "X") | [.[1], .[3], .[4], .[6], .[7]] |
-	    map(. // "-") | join(" ")'
-}
-
-# map: JSON lines on standard input through $T/m.yml; prints the actions.  The status is
-# in $T/status, the log in $T/err.
-map() {
-	frames >"$T/in"
-	pgcdc-map -m "$T/m.yml" <"$T/in" >"$T/out" 2>"$T/err"
-	echo $? >"$T/status"
-	actions <"$T/out"
-}
-
-# mapping: standard input becomes the mapping file.
-mapping() {
-	cat >"$T/m.yml"
-}
+# shellcheck source=tests/map.sh
+. "$TOP/tests/map.sh"
 
 # example PAGE NAME PART: prints the display behind the comment that names it.
 example() {
@@ -86,9 +59,18 @@ is "$(printf '%s\n' "$full" '["U",1,[1,"b"],[1,"a"]]' | map)" \
     'index users 1 - {"id":1,"name":"b"}' 'an old row with the same key is one action'
 is "$(printf '%s\n' "$full" '["U",1,[1,{"$absent":true}],[1,"a"]]' | map)" \
     'index users 1 - {"id":1,"name":"a"}' 'an unchanged value is taken from the old row'
+is "$(printf '%s\n' "$users" '["I",1,[1,{"$absent":true}]]' | map)" \
+    'index users 1 - {"id":1} {"merge":["name"]}' \
+    'a value that was not sent is to be taken over from the document'
+is "$(printf '%s\n' "$users" '["U",1,[2,{"$absent":true}],[1,{"$absent":true}]]' | map)" \
+    'index users 2 - {"id":2} {"merge":["name"],"merge_from":["users","1",null]}' \
+    'and where the key changed, from the old one'
+mapping <<'END'
+tables: [{ table: public.users, index: users, toast: reject }]
+END
 like "$(printf '%s\n' "$users" '["I",1,[1,{"$absent":true}]]' | map)" \
     '^reject users 1 - .*column "name".*REPLICA IDENTITY FULL' \
-    'a row without one of its values is rejected, and the remedy named'
+    'or the row is rejected, and the remedy named'
 
 mapping <<'END'
 tables:
@@ -123,7 +105,7 @@ is "$(printf '%s\n' "$full" '["I",1,[1,null]]' '["I",1,[1,""]]' '["I",1,[1,"'"$l
     'reject users - - table public.users: id: column "name" is null
 reject users - - table public.users: id is empty
 index users LONG - {"id":1,"name":"LONG"}
-reject users - - table public.users: id is longer than 512 bytes' \
+reject users - - table public.users: id is longer than 512 bytes; "long_id: hash" in defaults lets it pass' \
     'ids that are null, empty or longer than 512 bytes are rejected'
 is "$(printf '%s\n' "$full" '["U",1,[1,"a"],[1,null]]' | map)" \
     'index users a - {"id":1,"name":"a"}' \
@@ -205,7 +187,7 @@ like "$(cat "$T/status") $(cat "$T/err")" \
     '^100 .*m.yml:1:38: table public.Users: index .*Users.*lower case' \
     'a table whose name makes no index name is a permanent error'
 printf '%s\n' '["R",1,"public","t","d",[["table","int4",23,-1,true]],[0]]' | map >/dev/null
-like "$(cat "$T/err")" 'not the column so called.*column=table' \
+like "$(cat "$T/err")" 'word of its own where a column is called so.*column=table' \
     'a column that {table} hides is warned about'
 
 # Many tables, each described twice, the second time with another column.

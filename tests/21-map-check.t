@@ -84,7 +84,7 @@ tables:
     index: {tenant}
     id: x
     routing: "{a"
-    on: { insert: create, update: [], truncate: delete }
+    on: { insert: partial, update: [], truncate: cascade }
     fields:
       include: [a, a, b]
       exclude: [c]
@@ -100,14 +100,14 @@ tables:
 table: a.b
 END
 says 'm.yml:1:22: numeric cannot be "numbr"; did you mean "number"?
-m.yml:2:3: unknown key "where" in defaults; known: numeric, bytea, nan, infinity
+m.yml:2:3: unknown key "where" in defaults; known: numeric, bytea, nan, infinity, bc, invalid_utf8, duplicate_keys, empty_keys, long_id, null_id
 m.yml:4:12: table "users" names no schema; write "public.users" or "*.users"
 m.yml:5:12: index is text, this is a mapping (a template that starts with { must be quoted)
 m.yml:6:9: id "x" names no column: all rows would be one document; a column is written {name}
 m.yml:7:14: routing "{a": { without } (a brace itself is written {{)
-m.yml:8:19: insert cannot be "create"; known: index, ignore
-m.yml:8:35: update is text, this is a list
-m.yml:8:49: truncate cannot be "delete"; known: ignore
+m.yml:8:19: insert cannot be "partial"; known: index, create, script, ignore
+m.yml:8:36: update is text, this is a list
+m.yml:8:50: truncate cannot be "cascade"; known: ignore, delete, fail
 m.yml:10:20: include names "a" twice
 m.yml:11:17: include and exclude in one rule: include alone says what is taken
 m.yml:12:17: column "z" is renamed, but it is not included
@@ -116,7 +116,6 @@ m.yml:13:23: a field'"'"'s name is empty
 m.yml:14:14: field "k" is both in old and in set
 m.yml:14:17: the value of a field "}": } without { (a brace itself is written }})
 m.yml:14:22: duplicate key "k", first at line 14
-m.yml:14:31: the value of a field is text, this is a list
 m.yml:15:5: a rule is a mapping, this is text
 m.yml:16:26: index "A-{table}": index names are lower case
 m.yml:18:5: unknown key "indx" in a rule; did you mean "index"?
@@ -148,6 +147,101 @@ for template in '{a}' '{{{a}}}' 'x{a}{b}' '{"a""}"}'; do
 	exits 0 "a template: $template" pgcdc-map -m m.yml --check
 done
 
+# Each key's own mistakes: the rule or defaults on one line, and what is said of it.
+while IFS='@' read -r line want; do
+	case $line in
+	defaults*) printf '%s\ntables: [{ table: a.b, index: c }]\n' "$line" ;;
+	*) printf 'tables:\n  - { table: a.b, %s }\n' "$line" ;;
+	esac >m.yml
+	says "m.yml:$want" "$line"
+done <<'END'
+defaults: { bytea: b }@1:20: bytea cannot be "b"; known: base64, hex
+defaults: { nan: x }@1:18: nan cannot be "x"; known: reject, null, string
+defaults: { infinity: nul }@1:23: infinity cannot be "nul"; did you mean "null"?
+defaults: { bc: ~, nan: }@1:25: nan is empty
+defaults: { bc: isoo }@1:17: bc cannot be "isoo"; did you mean "iso"?
+defaults: { invalid_utf8: x }@1:27: invalid_utf8 cannot be "x"; known: bytes, replace, reject
+defaults: { duplicate_keys: first }@1:29: duplicate_keys cannot be "first"; known: keep, last, reject
+defaults: { empty_keys: x }@1:25: empty_keys cannot be "x"; known: keep, drop, underscore, reject
+defaults: { long_id: cut }@1:22: long_id cannot be "cut"; known: reject, hash
+defaults: { null_id: null }@1:22: null_id cannot be "null"; known: reject, skip
+index: c, also: yes@2:35: also is true or false
+index: c, require_alias: [a]@2:44: require_alias is true or false
+index: c, version: 5@2:38: version is true or false
+index: c, upsert: "true"@2:37: upsert is true or false
+index: c, stable: a@2:37: stable is a list, this is text
+index: c, stable: [a, a]@2:41: stable names "a" twice
+index: c, toast: keep@2:36: toast cannot be "keep"; known: merge, reject, null, omit
+index: c, pipeline: "{a"@2:39: pipeline "{a": { without } (a brace itself is written {{)
+index: c, pipeline: []@2:39: pipeline is text, this is a list
+index: c, where: []@2:36: where is text, this is a list
+index: c, where: ""@2:36: where is empty
+index: c, where: "a = "@2:41: where: expected a value, not the end
+index: c, where: a == 1@2:38: where: unknown operator "=="; did you mean "="?
+index: c, delete_when: "a is nul"@2:48: delete_when: expected null, true, false, unknown or distinct from, not "nul"
+index: c, on: { insert: delete }@2:43: insert cannot be "delete"; known: index, create, script, ignore
+index: c, on: { update: delete }@2:43: update cannot be "delete"; known: index, create, partial, script, ignore
+index: c, on: { delete: partial }@2:43: delete cannot be "partial"; known: delete, index, create, script, ignore
+index: c, on: { upsert: index }@2:35: unknown key "upsert" in on; did you mean "insert"?
+index: c, id: null@2:33: without an id no update or delete finds the document: on: { insert: create, update: ignore, delete: ignore }
+index: c, id: "{op}{a}"@2:33: id has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: "c{lsn}"@2:26: index has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: c, routing: "{commit_time}"@2:38: routing has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: c, on: { insert: script }@2:5: on says script, so the rule needs "script"
+index: c, script: { source: x }@2:37: the script is never run: "on" says for what, as in on: { insert: script, update: ignore, delete: ignore }
+index: c, script: { lang: x }@2:37: a script needs "source"
+index: c, script: { source: [] }@2:47: source is text, this is a list
+index: c, script: { lang: {} , source: x }@2:45: lang is text, this is a mapping (a template that starts with { must be quoted)
+index: c, script: { params: [], source: x }@2:47: params is a mapping, this is a list
+index: c, script: { upsert: 5, source: x }@2:47: upsert is a mapping, this is text
+index: c, script: { scripted_upsert: 5, source: x }@2:56: scripted_upsert is true or false
+index: c, upsert: true@2:5: upsert is for on: { update: partial }; a script has an upsert of its own
+index: c, truncate_query: x@2:45: truncate_query is a mapping, the query's, this is text
+index: c, truncate_query: { a: 1, a: 2 }@2:53: duplicate key "a", first at line 2
+index: c, truncate_query: { term: {} }@2:5: truncate_query is for on: { truncate: delete }
+index: "{c}-x", on: { truncate: delete }@2:51: truncate: delete needs an index that begins with text: "c" could be any
+index: c, fields: { types: { a: int } }@2:51: a type cannot be "int"; known: number, string, bool, date, json, geo_point, geojson
+index: c, fields: { types: [a] }@2:46: types is a mapping, this is a list
+index: c, fields: { types: { a: json }, split: { a: "," } }@2:68: column "a" is in split, and already has another form at line 2
+index: c, fields: { join: { a: "" } }@2:50: a separator is empty
+index: c, fields: { flatten: { a: "" } }@2:53: a prefix is empty
+index: c, fields: { flatten: a }@2:48: flatten is a list, this is text
+index: c, fields: { flatten: [a, a] }@2:52: column "a" is in flatten, and already has another form at line 2
+index: c, on: { update: partial }, fields: { flatten: [a] }@2:74: flatten in a rule with update: partial: members that the row loses would stay in the document
+index: c, fields: { set: { a: [ { b: "{" } ] } }@2:56: the value of a field "{": { without } (a brace itself is written {{)
+index: c, id: "{a|lwer}"@2:33: id "{a|lwer}": unknown filter "lwer"; known: lower, upper, trim, string, default:TEXT, left:N, hash, slug, and {column:FORMAT} for dates
+index: c, id: "{a|lower:5}"@2:33: id "{a|lower:5}": the filter lower takes nothing behind a colon
+index: c, id: "{a|default}"@2:33: id "{a|default}": the filter default needs something behind a colon
+index: c, id: "{a|left:x}"@2:33: id "{a|left:x}": left needs a number of characters, as in {name|left:20}
+index: c, id: "{a|left:0}"@2:33: id "{a|left:0}": left needs a number of characters, as in {name|left:20}
+index: c, id: "{a:}"@2:33: id "{a:}": a colon without a format; one is written {created_on:%Y.%m}
+END
+
+printf 'tables:\n  - { table: a.b, index: c, on: { truncate: delete } }\n  - { table: a.d, index: c }\n' >m.yml
+says 'm.yml:2:45: truncate: delete would delete the documents of the rule at line 3, too: give this rule a "truncate_query"' \
+    'truncates of a shared index'
+printf 'tables:\n  - { table: "a.*", index: c, on: { truncate: delete } }\n' >m.yml
+says 'm.yml:2:47: truncate: delete would delete the documents of all tables like "a.*": give the index a {table}, or the rule a "truncate_query"' \
+    'truncates of an index that many tables share'
+{
+	echo 'tables:'
+	echo '  - table: a.b'
+	echo '    index: c'
+	echo '    fields:'
+	echo '      set:'
+	printf '        a: &l0 [1]\n'
+	for n in $(seq 1 15); do
+		printf '        k%d: &l%d [*l%d, *l%d, *l%d]\n' "$n" "$n" $((n - 1)) $((n - 1)) $((n - 1))
+	done
+} >m.yml
+exits 100 'aliases of aliases of aliases' pgcdc-map -m m.yml --check
+like "$(cat err)" 'more than 100000 values' 'do not grow without bound'
+printf 'tables:\n  - { table: a.b, index: c, fields: { set: { a: %s1%s } } }\n' \
+    "$(printf '%030d' 0 | tr 0 '[')" "$(printf '%030d' 0 | tr 0 ']')" >m.yml
+says 'm.yml:2:69: the value of a field is nested more than 20 deep' 'values in values in values'
+printf 'tables:\n  - table: a.b\n    index: c\n    where: >\n      a\n      = = b\n' >m.yml
+like "$(pgcdc-map -m m.yml --check 2>&1)" '^m.yml:4:12: where: ' 'of a folded text the start is told'
+
 {
 	echo 'tables:'
 	for n in $(seq 150); do
@@ -172,7 +266,7 @@ order() {
 }
 
 is "$(order 'a.*' a.b)" \
-    'm.yml:3:5: warning: the rule for "a.b" is never used: the one for "a.*" at line 2 comes first
+    'm.yml:3:5: warning: the rule for "a.b" is never used: the one for "a.*" at line 2 comes first (also: true would let it go on)
 0' 'a rule that an earlier one leaves nothing is warned about'
 is "$(order a.b a.b | wc -l)" 2 'the same table twice'
 is "$(order '*' 'a.b_*' | wc -l)" 2 'a pattern inside another'

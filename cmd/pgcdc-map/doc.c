@@ -4,9 +4,12 @@
 
 #include "buf.h"
 #include "doc.h"
+#include "number.h"
+#include "render.h"
 
 /* More is no mapping file; keys are compared with each other. */
 #define MAX_PAIRS 10000
+#define MAX_VALUES 100000
 
 static struct mark
 mark_of(yaml_mark_t m)
@@ -68,6 +71,7 @@ doc_load(struct doc *d, const char *text, size_t len, struct problems *p)
 	yaml_parser_t y;
 
 	d->problems = p;
+	d->values = 0;
 	if (!yaml_parser_initialize(&y))
 		oom();
 	yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
@@ -337,4 +341,111 @@ doc_word(struct doc *d, const yaml_node_t *n, const char *what, const char *cons
 	problem_error(d->problems, doc_mark(n), "%s", buf_cstr(&b));
 	buf_free(&b);
 	return -1;
+}
+
+/*
+ * Values
+ */
+
+const char *
+doc_json_word(const yaml_node_t *n)
+{
+	static const char *const words[][2] = { { "", "null" }, { "~", "null" },
+		{ "null", "null" }, { "Null", "null" }, { "NULL", "null" }, { "true", "true" },
+		{ "True", "true" }, { "TRUE", "true" }, { "false", "false" }, { "False", "false" },
+		{ "FALSE", "false" } };
+	const char *s = (const char *)n->data.scalar.value;
+
+	if (n->type != YAML_SCALAR_NODE || n->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return NULL;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i][0], s) == 0)
+			return words[i][1];
+	return number_is_json(s, n->data.scalar.length) ? s : NULL;
+}
+
+bool
+doc_is_null(const yaml_node_t *n)
+{
+	const char *word = doc_json_word(n);
+
+	return word != NULL && strcmp(word, "null") == 0;
+}
+
+int
+doc_bool(struct doc *d, const yaml_node_t *n, const char *what)
+{
+	const char *word = doc_json_word(n);
+
+	if (word != NULL && strcmp(word, "true") == 0)
+		return 1;
+	if (word != NULL && strcmp(word, "false") == 0)
+		return 0;
+	problem_error(d->problems, doc_mark(n), "%s is true or false", what);
+	return -1;
+}
+
+bool
+doc_value(struct doc *d, const yaml_node_t *n)
+{
+	if (++d->values == MAX_VALUES)
+		problem_error(d->problems, doc_mark(n), "more than %d values", MAX_VALUES);
+	return d->values < MAX_VALUES;
+}
+
+/* What is nested deeper is no query of anybody's. */
+#define MAX_DEPTH 50
+
+static void
+put_json(struct doc *d, const yaml_node_t *n, const char *what, unsigned depth, struct buf *b)
+{
+	const char *word = doc_json_word(n);
+	const yaml_node_t *item;
+	bool first = true;
+
+	check_tag(d, n);
+	if (!doc_value(d, n))
+		return;
+	if (depth > MAX_DEPTH) {
+		problem_error(
+		    d->problems, doc_mark(n), "%s is nested more than %d deep", what, MAX_DEPTH);
+	} else if (n->type == YAML_SEQUENCE_NODE) {
+		buf_addc(b, '[');
+		for (size_t i = 0; (item = doc_item(d, n, i)) != NULL; i++) {
+			if (i > 0)
+				buf_addc(b, ',');
+			put_json(d, item, what, depth + 1, b);
+		}
+		buf_addc(b, ']');
+	} else if (n->type == YAML_MAPPING_NODE) {
+		if (!check_map(d, n, what))
+			return;
+		buf_addc(b, '{');
+		for (const yaml_node_pair_t *p = n->data.mapping.pairs.start;
+		     p < n->data.mapping.pairs.top; p++) {
+			const yaml_node_t *key = yaml_document_get_node(&d->yaml, p->key);
+			const char *name = doc_text(d, key, "a key");
+
+			if (name == NULL || is_duplicate(d, n, p))
+				continue;
+			if (!first)
+				buf_addc(b, ',');
+			first = false;
+			render_string(b, name, strlen(name));
+			buf_addc(b, ':');
+			put_json(d, yaml_document_get_node(&d->yaml, p->value), what, depth + 1, b);
+		}
+		buf_addc(b, '}');
+	} else if (word != NULL) {
+		buf_adds(b, word);
+	} else {
+		render_string(
+		    b, (const char *)n->data.scalar.value, n->data.scalar.length);
+	}
+}
+
+void
+doc_json(struct doc *d, const yaml_node_t *n, const char *what, struct buf *b)
+{
+	put_json(d, n, what, 0, b);
 }

@@ -6,6 +6,7 @@
 
 #include <yaml.h>
 
+#include "buf.h"
 #include "problem.h"
 
 /*
@@ -15,6 +16,7 @@
 struct doc {
 	yaml_document_t yaml;
 	struct problems *problems;
+	size_t values; /* taken so far by doc_value */
 };
 
 /*
@@ -66,5 +68,27 @@ void doc_names(struct doc *, const yaml_node_t *, const char *what,
  */
 int doc_word(struct doc *, const yaml_node_t *, const char *what, const char *const *words)
     __attribute__((warn_unused_result));
+
+/*
+ * A plain scalar that YAML (1.2, core schema) takes for null or a boolean, or JSON for a
+ * number: as JSON.  NULL: it is a string, or no scalar.
+ */
+const char *doc_json_word(const yaml_node_t *);
+
+/* Is it the plain word null? */
+bool doc_is_null(const yaml_node_t *);
+
+/* true or false, or -1, which is a problem. */
+int doc_bool(struct doc *, const yaml_node_t *, const char *what)
+    __attribute__((warn_unused_result));
+
+/*
+ * A value is taken from the document.  False, a problem, when there are too many: aliases
+ * can make a short file very long.
+ */
+bool doc_value(struct doc *, const yaml_node_t *) __attribute__((warn_unused_result));
+
+/* The node, at any depth, as JSON text, appended. */
+void doc_json(struct doc *, const yaml_node_t *, const char *what, struct buf *);
 
 #endif

@@ -18,7 +18,7 @@ static struct step *bind_step(struct binder *, const struct expr *);
 static uint32_t
 type_of(const struct relation_column *c)
 {
-	return c->type_oid;
+	return c->base_oid;
 }
 
 /*

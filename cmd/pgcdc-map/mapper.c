@@ -11,7 +11,9 @@
 void
 mapper_init(struct mapper *m, const struct mapping *mapping, struct buf *out)
 {
-	*m = (struct mapper) { .mapping = mapping, .out = out, .writer = { .out = out } };
+	*m = (struct mapper) { .mapping = mapping,
+		.out = out,
+		.writer = { .out = out, .document.renderer.policy = &mapping->policy } };
 }
 
 static int
@@ -59,8 +61,9 @@ static int
 take_relation(struct mapper *m, struct frame_in *in, struct frame *f)
 {
 	struct frame_relation r;
+	const struct rule *rule = NULL;
+	struct plan **end;
 	struct relation *rel;
-	const struct rule *rule;
 	const char *why;
 
 	if (frame_decode(in, f) != 0)
@@ -69,9 +72,14 @@ take_relation(struct mapper *m, struct frame_in *in, struct frame *f)
 	if (why != NULL)
 		return damaged(f, why);
 	rel = relations_put(&m->relations, &r);
-	rule = mapping_find(m->mapping, rel->name);
-	if (rule != NULL)
-		rel->plan = plan_new(m->mapping, rule, rel);
+	end = &rel->plan;
+	do {
+		rule = mapping_find(m->mapping, rel->name, rule);
+		if (rule == NULL)
+			break;
+		*end = plan_new(m->mapping, rule, rel);
+		end = &(*end)->next;
+	} while (rule->also);
 	return 0;
 }
 
@@ -87,6 +95,7 @@ take_begin(struct mapper *m, struct frame_in *in, struct frame *f)
 	if (why != NULL)
 		return damaged(f, why);
 	m->begin_time = b.time;
+	m->writer.document.unit = (struct unit) { .lsn = b.lsn, .time = b.time };
 	/* A clock that was set back, or another run, starts the second anew. */
 	if (!m->has_stats_time || b.time < m->stats_time) {
 		m->stats_time = b.time;
@@ -106,21 +115,28 @@ static void
 put_stats(const struct mapper *m)
 {
 	const struct mapper_counters *c = &m->counters;
+	const struct action_counters *a = &m->writer.counters;
 	struct buf *b = m->out;
 
 	frame_put_head(b, FRAME_STATS, 2);
 	frame_put_cstr(b, "pgcdc-map");
-	frame_put_map(b, 10);
+	frame_put_map(b, 16);
 	put_counter(b, "inserts", c->inserts);
 	put_counter(b, "updates", c->updates);
 	put_counter(b, "deletes", c->deletes);
 	put_counter(b, "snapshot_rows", c->snapshot_rows);
 	put_counter(b, "unmapped_rows", c->unmapped_rows);
-	put_counter(b, "ignored_rows", c->ignored_rows);
+	put_counter(b, "ignored_rows", a->ignored);
+	put_counter(b, "filtered_rows", a->filtered);
+	put_counter(b, "unchanged_rows", a->unchanged);
+	put_counter(b, "skipped_rows", a->skipped);
 	put_counter(b, "ignored_truncates", c->ignored_truncates);
-	put_counter(b, "index_actions", m->writer.indexed);
-	put_counter(b, "delete_actions", m->writer.deleted);
-	put_counter(b, "rejects", m->writer.rejected);
+	put_counter(b, "index_actions", a->index);
+	put_counter(b, "create_actions", a->create);
+	put_counter(b, "update_actions", a->update);
+	put_counter(b, "delete_actions", a->delete);
+	put_counter(b, "truncate_actions", a->truncate);
+	put_counter(b, "rejects", a->reject);
 }
 
 static void
@@ -141,29 +157,30 @@ values(const msgpack_object *array)
 	return array != NULL ? array->via.array.ptr : NULL;
 }
 
+/* Rows that were there before are not counted up: they may have been, by an earlier run. */
+static void
+warn_uncounted(struct mapper *m, const struct plan *plan)
+{
+	if (plan->rule->on[CHANGE_INSERT] == DO_SCRIPT &&
+	    !was_said(m, "uncounted", plan->relation->name))
+		log_warn("scripts do not run for the rows of a snapshot: they are ignored",
+		    kv_str("table", plan->relation->name));
+}
+
 static void
 map_row(struct mapper *m, struct plan *plan, char letter, const struct frame_row *row)
 {
-	const struct rule *rule = plan->rule;
-
 	switch (letter) {
 	case FRAME_UPDATE:
-		if (rule->ignore_update)
-			break;
 		row_update(&m->writer, plan, values(row->new), values(row->old));
-		return;
-	case FRAME_DELETE:
-		if (rule->ignore_delete)
-			break;
-		row_delete(&m->writer, plan, values(row->old));
-		return;
-	default:
-		if (rule->ignore_insert)
-			break;
-		row_index(&m->writer, plan, values(row->new));
-		return;
+		break;
+	case FRAME_DELETE: row_delete(&m->writer, plan, values(row->old)); break;
+	case FRAME_SNAPSHOT_ROW:
+		warn_uncounted(m, plan);
+		row_new(&m->writer, plan, values(row->new), CHANGE_SNAPSHOT);
+		break;
+	default: row_new(&m->writer, plan, values(row->new), CHANGE_INSERT); break;
 	}
-	m->counters.ignored_rows++;
 }
 
 static bool
@@ -199,11 +216,42 @@ take_row(struct mapper *m, struct frame_in *in, struct frame *f)
 		unmapped(m, rel);
 		return 0;
 	}
-	if (rel->plan->error != NULL) {
-		log_error(rel->plan->error, kv_uint("offset", f->offset));
+	for (struct plan *plan = rel->plan; plan != NULL; plan = plan->next)
+		if (plan->error != NULL) {
+			log_error(plan->error, kv_uint("offset", f->offset));
+			return -1;
+		}
+	for (struct plan *plan = rel->plan; plan != NULL; plan = plan->next)
+		map_row(m, plan, f->letter, &row);
+	return 0;
+}
+
+static int
+truncate_table(struct mapper *m, const struct plan *plan, const struct frame *f)
+{
+	const char *table = plan->relation->name;
+
+	switch (plan->rule->truncate) {
+	case TRUNCATE_FAIL:
+		log_error("the table was truncated, and its rule says \"truncate: fail\"",
+		    kv_str("table", table), kv_lsn("lsn", m->writer.document.unit.lsn),
+		    kv_uint("offset", f->offset),
+		    kv_str("remedy", "empty its index, then let the rule say ignore until this is past"));
 		return -1;
+	case TRUNCATE_DELETE:
+		if (plan->error != NULL) {
+			log_error(plan->error, kv_uint("offset", f->offset));
+			return -1;
+		}
+		action_truncate(&m->writer, plan);
+		return 0;
+	case TRUNCATE_IGNORE: break;
 	}
-	map_row(m, rel->plan, f->letter, &row);
+	m->counters.ignored_truncates++;
+	if (!was_said(m, "truncated", table))
+		log_warn("TRUNCATE is ignored: the documents of its rows stay",
+		    kv_str("table", table),
+		    kv_str("remedy", "on: { truncate: delete } in its rule"));
 	return 0;
 }
 
@@ -218,14 +266,14 @@ take_truncate(struct mapper *m, struct frame_in *in, struct frame *f)
 	why = frame_get_truncate(f, &t);
 	if (why != NULL)
 		return damaged(f, why);
-	m->counters.ignored_truncates++;
 	for (uint32_t i = 0; i < t.relids; i++) {
 		uint32_t relid = (uint32_t)t.relid[i].via.u64;
 		const struct relation *rel = relations_get(&m->relations, relid);
+		struct plan *plan = rel != NULL ? rel->plan : NULL;
 
-		if (rel != NULL && rel->plan != NULL && !was_said(m, "truncated", rel->name))
-			log_warn("TRUNCATE is ignored: the documents of its rows stay",
-			    kv_str("table", rel->name));
+		for (; plan != NULL; plan = plan->next)
+			if (truncate_table(m, plan, f) != 0)
+				return -1;
 	}
 	return 0;
 }
@@ -288,7 +336,7 @@ void
 mapper_free(struct mapper *m)
 {
 	relations_clear(&m->relations);
-	row_writer_free(&m->writer);
+	action_writer_free(&m->writer);
 	for (size_t i = 0; i < m->n_said; i++)
 		free(m->said[i]);
 	free(m->said);

@@ -19,7 +19,6 @@
 struct mapper_counters {
 	uint64_t inserts, updates, deletes, snapshot_rows;
 	uint64_t unmapped_rows; /* no rule takes their table */
-	uint64_t ignored_rows;  /* their rule's "on" says ignore */
 	uint64_t ignored_truncates;
 };
 
@@ -27,7 +26,7 @@ struct mapper {
 	const struct mapping *mapping;
 	struct buf *out;
 	struct relations relations;
-	struct row_writer writer;
+	struct action_writer writer;
 	struct mapper_counters counters;
 	int64_t begin_time; /* of the unit at hand, microseconds */
 	int64_t stats_time; /* the begin_time that the last s frame was due for */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "expr.h"
 #include "mapping.h"
 #include "relation.h"
 #include "render.h"
@@ -14,54 +15,78 @@
  * costs a walk over flat arrays.
  */
 
-/* One column of a text, and what stands before it. */
+enum piece_kind { PIECE_COLUMN, PIECE_OP, PIECE_LSN, PIECE_TIME };
+
+/* What a row or its change brings to a text, and what stands before it. */
 struct plan_piece {
 	char *before;
 	size_t before_len;
+	enum piece_kind kind;
 	uint32_t column;
 	struct value_class class;
+	const struct filter *filter; /* the rule's */
+	size_t filters;
 };
 
 /* A compiled template. */
 struct plan_text {
-	const char *what;         /* "id", "index", "routing", for messages */
+	const char *what;         /* "id", "index", "routing", a field: for messages */
 	struct plan_piece *piece; /* none: a constant, which is tail */
 	size_t pieces;
-	char *tail; /* behind the last column */
+	char *tail; /* behind the last piece */
 	size_t tail_len;
 	bool escape; /* the values' backslashes and bars: a composite key */
 };
 
-enum plan_kind {
-	PLAN_NEW,      /* a column of the row */
-	PLAN_OLD,      /* a column of the old row; updates only */
-	PLAN_CONSTANT, /* all is in before */
-	PLAN_TEXT,     /* a template with several parts: a string */
+enum slot_kind {
+	SLOT_NEW,      /* a column of the row */
+	SLOT_OLD,      /* a column of the old row */
+	SLOT_CONSTANT, /* all is in before */
+	SLOT_TEXT,     /* a template: a string, or null where it is one part that is null */
 };
 
-/* One field of the document. */
-struct plan_field {
-	enum plan_kind kind;
-	char *before; /* ,"name": and, of a constant, its value */
+/* A value in a document, and the JSON text before it. */
+struct plan_slot {
+	enum slot_kind kind;
+	char *before;
 	size_t before_len;
-	char *name;      /* of the field, for messages */
-	uint32_t column; /* PLAN_NEW; PLAN_OLD, where it may be PLAN_NO_COLUMN */
+	uint32_t column; /* SLOT_NEW; SLOT_OLD, where it may be PLAN_NO_COLUMN */
 	struct value_class class;
+	const struct column_name *convert; /* the rule's, or NULL */
 	struct plan_text text;
+};
+
+/* A member of a document: one slot, but for nested values of "set". */
+struct plan_field {
+	char *name;
+	char *head; /* ,"name": which is what the first slot's before begins with */
+	size_t head_len;
+	struct plan_slot *slot;
+	size_t slots;
+	bool updates_only; /* from the old row */
+};
+
+struct plan_document {
+	struct plan_field *field;
+	size_t fields;
 };
 
 #define PLAN_NO_COLUMN UINT32_MAX
 
 struct plan {
+	struct plan *next; /* of the same relation, by a later rule */
 	const struct rule *rule;
 	const struct relation *relation;
 	const struct value_policy *policy;
 	/* Why the rule cannot be used for this table, a whole sentence; or NULL. */
 	char *error;
-	struct plan_text index, id, routing;
-	bool has_routing;
-	struct plan_field *field;
-	size_t fields;
+	struct plan_text index, id, routing, pipeline;
+	bool has_routing, has_pipeline;
+	struct plan_document document, params, upsert;
+	/* {"script":{"source":"…","lang":"…" of an update request; or NULL. */
+	char *script;
+	struct expr_plan *where, *delete_when; /* or NULL */
+	char *truncate_index;                  /* a name or a pattern; or NULL */
 	/* The columns that index, id and routing are made of. */
 	uint32_t *identity;
 	size_t identities;
@@ -79,6 +104,7 @@ struct plan {
  */
 struct plan *plan_new(const struct mapping *, const struct rule *, const struct relation *);
 
+/* Free it, and those behind it. */
 void plan_free(struct plan *);
 
 #endif

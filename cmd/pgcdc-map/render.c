@@ -1,13 +1,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "datetime.h"
 #include "frame.h"
 #include "number.h"
 #include "relation.h"
 #include "render.h"
+#include "utf8.h"
 
 /* Type OIDs, as in PostgreSQL's src/include/catalog/pg_type.dat; they never change. */
 enum {
+	OID_BYTEA = 17,
+	OID_BYTEA_ARRAY = 1001,
 	OID_DATE = 1082,
 	OID_TIMESTAMP = 1114,
 	OID_TIMESTAMP_ARRAY = 1115,
@@ -40,6 +44,8 @@ static struct value_class
 class_of(uint32_t oid)
 {
 	switch (oid) {
+	case OID_BYTEA:
+	case OID_BYTEA_ARRAY: return (struct value_class) { CLASS_BYTES, NULL };
 	case OID_NUMERIC:
 	case OID_NUMERIC_ARRAY:
 	case OID_NUMRANGE:
@@ -206,9 +212,9 @@ add_hex(struct buf *b, const char *bytes, size_t len)
 }
 
 static void
-add_bytes(struct buf *b, const msgpack_object_bin *bin, const struct value_policy *policy)
+add_bytes(struct buf *b, const msgpack_object_bin *bin, struct renderer *to)
 {
-	if (policy->bytea_as_hex)
+	if (to->policy->bytea_as_hex)
 		add_hex(b, bin->ptr, bin->size);
 	else
 		add_base64(b, bin->ptr, bin->size);
@@ -225,6 +231,7 @@ add_odd(struct buf *b, enum odd_value policy, enum render_result reject, const c
 {
 	switch (policy) {
 	case ODD_NULL: buf_adds(b, "null"); return RENDER_OK;
+	case ODD_ISO:
 	case ODD_STRING: render_string(b, text, len); return RENDER_OK;
 	case ODD_REJECT:
 	default: return reject;
@@ -238,34 +245,56 @@ is_text(const msgpack_object_str *s, const char *text)
 }
 
 static enum render_result
-add_numeric(struct buf *b, const msgpack_object_str *s, const struct value_policy *policy)
+add_numeric(struct buf *b, const msgpack_object_str *s, struct renderer *to)
 {
 	if (s->size > 2 && s->ptr[0] != '0' && (s->ptr[0] == 'N' || s->ptr[0] == 'I' ||
 	                                           (s->ptr[0] == '-' && s->ptr[1] == 'I'))) {
 		if (is_text(s, "NaN"))
-			return add_odd(b, policy->nan, RENDER_NAN, s->ptr, s->size);
+			return add_odd(b, to->policy->nan, RENDER_NAN, s->ptr, s->size);
 		if (is_text(s, "Infinity") || is_text(s, "-Infinity"))
-			return add_odd(b, policy->infinity, RENDER_INFINITY, s->ptr, s->size);
+			return add_odd(b, to->policy->infinity, RENDER_INFINITY, s->ptr, s->size);
 	}
 	/* What is no number can only come from a producer that knows better. */
-	if (policy->numeric_as_string || !number_is_json(s->ptr, s->size))
+	if (to->policy->numeric_as_string || !number_is_json(s->ptr, s->size))
 		render_string(b, s->ptr, s->size);
 	else
 		buf_add(b, s->ptr, s->size);
 	return RENDER_OK;
 }
 
+/* A date or timestamp.  Nearly all of them have four digits and then a hyphen. */
+static enum render_result
+add_time(struct buf *b, const msgpack_object_str *s, struct renderer *to)
+{
+	bool bc = s->size > 3 && memcmp(s->ptr + s->size - 3, " BC", 3) == 0;
+	bool far = s->size > 4 && s->ptr[4] >= '0' && s->ptr[4] <= '9' && s->ptr[0] >= '0' &&
+	    s->ptr[0] <= '9';
+
+	if (is_text(s, "infinity") || is_text(s, "-infinity"))
+		return add_odd(b, to->policy->infinity, RENDER_INFINITY, s->ptr, s->size);
+	if (bc || far) {
+		if (to->policy->bc != ODD_ISO)
+			return add_odd(b, to->policy->bc, RENDER_BC, s->ptr, s->size);
+		buf_addc(b, '"');
+		datetime_iso(b, s->ptr, s->size);
+		buf_addc(b, '"');
+		return RENDER_OK;
+	}
+	render_string(b, s->ptr, s->size);
+	return RENDER_OK;
+}
+
 static enum render_result
 add_str(struct buf *b, const msgpack_object_str *s, struct value_class class,
-    const struct value_policy *policy)
+    struct renderer *to)
 {
 	switch (class.scalar) {
-	case CLASS_NUMERIC: return add_numeric(b, s, policy);
+	case CLASS_NUMERIC: return add_numeric(b, s, to);
 	case CLASS_TIME:
-		if (s->size >= 8 && (s->ptr[0] == 'i' || s->ptr[0] == '-') &&
-		    (is_text(s, "infinity") || is_text(s, "-infinity")))
-			return add_odd(b, policy->infinity, RENDER_INFINITY, s->ptr, s->size);
-		break;
+		if (s->size > 4 && s->ptr[4] == '-' && s->ptr[s->size - 1] != 'C')
+			break;
+		return add_time(b, s, to);
+	case CLASS_BYTES:
 	case CLASS_PLAIN: break;
 	}
 	render_string(b, s->ptr, s->size);
@@ -281,7 +310,7 @@ odd_name(double v)
 }
 
 static enum render_result
-add_double(struct buf *b, double v, const struct value_policy *policy)
+add_double(struct buf *b, double v, struct renderer *to)
 {
 	const char *name;
 
@@ -291,40 +320,98 @@ add_double(struct buf *b, double v, const struct value_policy *policy)
 	}
 	name = odd_name(v);
 	if (isnan(v))
-		return add_odd(b, policy->nan, RENDER_NAN, name, strlen(name));
-	return add_odd(b, policy->infinity, RENDER_INFINITY, name, strlen(name));
+		return add_odd(b, to->policy->nan, RENDER_NAN, name, strlen(name));
+	return add_odd(b, to->policy->infinity, RENDER_INFINITY, name, strlen(name));
 }
 
-/* JSON text as it is.  A line break can stand between its tokens only, and would end the
- * line that the document must be: a blank means the same. */
-static void
-add_verbatim(struct buf *b, const char *s, size_t len)
+enum render_result
+render_document(struct buf *b, const char *s, size_t len, struct renderer *to)
 {
-	size_t start = b->len;
-	char *p, *end;
+	struct json_problem problem;
 
-	buf_add(b, s, len);
-	end = b->data + b->len;
-	for (p = b->data + start; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
-		*p = ' ';
-	for (p = b->data + start; (p = memchr(p, '\r', (size_t)(end - p))) != NULL; p++)
-		*p = ' ';
+	if (json_clean(&to->json, b, s, len, to->policy->duplicate_keys, to->policy->empty_keys,
+	        &problem) == 0)
+		return RENDER_OK;
+	to->why.len = 0;
+	if (problem.name == NULL) {
+		buf_printf(&to->why, "is JSON that cannot be read: %s at byte %zu", problem.what,
+		    problem.offset);
+		return RENDER_FAULT;
+	}
+	buf_printf(&to->why, "is JSON with %s: \"", problem.what);
+	render_escaped(&to->why, problem.name, problem.name_len < 60 ? problem.name_len : 60);
+	buf_printf(&to->why, "\" at byte %zu; \"%s\" in defaults has other policies",
+	    problem.offset, problem.name_len == 0 ? "empty_keys" : "duplicate_keys");
+	return RENDER_FAULT;
 }
 
 static enum render_result
-add_ext(struct buf *b, const msgpack_object_ext *ext)
+add_ext(struct buf *b, const msgpack_object_ext *ext, struct renderer *to)
 {
 	if (ext->type == FRAME_EXT_ABSENT)
 		return RENDER_ABSENT;
 	if (ext->type != FRAME_EXT_JSON || ext->size == 0)
 		return RENDER_UNKNOWN;
-	add_verbatim(b, ext->ptr, ext->size);
+	return render_document(b, ext->ptr, ext->size, to);
+}
+
+/* With U+FFFD in the place of each byte that is no part of a character. */
+static void
+add_repaired(struct buf *b, const char *s, size_t len)
+{
+	while (len > 0) {
+		size_t n = utf8_char(s, len);
+
+		if (n > 0)
+			buf_add(b, s, n);
+		else
+			buf_add(b, "\xef\xbf\xbd", 3);
+		n = n > 0 ? n : 1;
+		s += n;
+		len -= n;
+	}
+}
+
+/* Text that is not UTF-8, as the policy says; or bytes. */
+static enum render_result
+add_bin(struct buf *b, const msgpack_object_bin *bin, struct value_class class,
+    struct renderer *to)
+{
+	if (class.scalar != CLASS_BYTES) {
+		if (to->policy->invalid_utf8 == INVALID_REJECT)
+			return RENDER_UTF8;
+		if (to->policy->invalid_utf8 == INVALID_REPLACE) {
+			add_repaired(b, bin->ptr, bin->size);
+			return RENDER_OK;
+		}
+	}
+	add_bytes(b, bin, to);
 	return RENDER_OK;
+}
+
+/* The same as a JSON string. */
+static enum render_result
+add_bin_string(struct buf *b, const msgpack_object_bin *bin, struct value_class class,
+    struct renderer *to)
+{
+	enum render_result r;
+
+	if (class.scalar == CLASS_BYTES || to->policy->invalid_utf8 == INVALID_BYTES) {
+		buf_addc(b, '"');
+		add_bytes(b, bin, to);
+		buf_addc(b, '"');
+		return RENDER_OK;
+	}
+	to->repaired.len = 0;
+	r = add_bin(&to->repaired, bin, class, to);
+	if (r == RENDER_OK)
+		render_string(b, to->repaired.data, to->repaired.len);
+	return r;
 }
 
 static enum render_result
 add_array(struct buf *b, const msgpack_object_array *a, struct value_class class,
-    const struct value_policy *policy)
+    struct renderer *to)
 {
 	buf_addc(b, '[');
 	for (uint32_t i = 0; i < a->size; i++) {
@@ -332,7 +419,7 @@ add_array(struct buf *b, const msgpack_object_array *a, struct value_class class
 
 		if (i > 0)
 			buf_addc(b, ',');
-		r = render_json(b, &a->ptr[i], class, policy);
+		r = render_json(b, &a->ptr[i], class, to);
 		if (r != RENDER_OK)
 			return r;
 	}
@@ -342,7 +429,7 @@ add_array(struct buf *b, const msgpack_object_array *a, struct value_class class
 
 /* hstore: keys are strings.  Others, from a foreign producer, become their text. */
 static enum render_result
-add_key(struct buf *b, const msgpack_object *key, const struct value_policy *policy)
+add_key(struct buf *b, const msgpack_object *key, struct renderer *to)
 {
 	struct buf text = { 0 };
 	enum render_result r;
@@ -351,7 +438,7 @@ add_key(struct buf *b, const msgpack_object *key, const struct value_policy *pol
 		render_string(b, key->via.str.ptr, key->via.str.size);
 		return RENDER_OK;
 	}
-	r = render_text(&text, key, plain, policy);
+	r = render_text(&text, key, plain, to);
 	if (r == RENDER_OK)
 		render_string(b, text.data, text.len);
 	buf_free(&text);
@@ -387,7 +474,7 @@ member_class(const msgpack_object_map *m, uint32_t i, struct value_class class)
 
 static enum render_result
 add_map(struct buf *b, const msgpack_object_map *m, struct value_class class,
-    const struct value_policy *policy)
+    struct renderer *to)
 {
 	buf_addc(b, '{');
 	for (uint32_t i = 0; i < m->size; i++) {
@@ -395,11 +482,11 @@ add_map(struct buf *b, const msgpack_object_map *m, struct value_class class,
 
 		if (i > 0)
 			buf_addc(b, ',');
-		r = add_key(b, &m->ptr[i].key, policy);
+		r = add_key(b, &m->ptr[i].key, to);
 		if (r != RENDER_OK)
 			return r;
 		buf_addc(b, ':');
-		r = render_json(b, &m->ptr[i].val, member_class(m, i, class), policy);
+		r = render_json(b, &m->ptr[i].val, member_class(m, i, class), to);
 		if (r != RENDER_OK)
 			return r;
 	}
@@ -409,10 +496,10 @@ add_map(struct buf *b, const msgpack_object_map *m, struct value_class class,
 
 enum render_result
 render_json(struct buf *b, const msgpack_object *o, struct value_class class,
-    const struct value_policy *policy)
+    struct renderer *to)
 {
 	switch (o->type) {
-	case MSGPACK_OBJECT_STR: return add_str(b, &o->via.str, class, policy);
+	case MSGPACK_OBJECT_STR: return add_str(b, &o->via.str, class, to);
 	case MSGPACK_OBJECT_POSITIVE_INTEGER:
 		b->len += number_uint(buf_reserve(b, NUMBER_LEN), o->via.u64);
 		return RENDER_OK;
@@ -422,27 +509,23 @@ render_json(struct buf *b, const msgpack_object *o, struct value_class class,
 	case MSGPACK_OBJECT_NIL: buf_add(b, "null", 4); return RENDER_OK;
 	case MSGPACK_OBJECT_BOOLEAN: buf_adds(b, o->via.boolean ? "true" : "false"); return RENDER_OK;
 	case MSGPACK_OBJECT_FLOAT32:
-	case MSGPACK_OBJECT_FLOAT64: return add_double(b, o->via.f64, policy);
-	case MSGPACK_OBJECT_BIN:
-		buf_addc(b, '"');
-		add_bytes(b, &o->via.bin, policy);
-		buf_addc(b, '"');
-		return RENDER_OK;
-	case MSGPACK_OBJECT_ARRAY: return add_array(b, &o->via.array, class, policy);
-	case MSGPACK_OBJECT_MAP: return add_map(b, &o->via.map, class, policy);
-	case MSGPACK_OBJECT_EXT: return add_ext(b, &o->via.ext);
+	case MSGPACK_OBJECT_FLOAT64: return add_double(b, o->via.f64, to);
+	case MSGPACK_OBJECT_BIN: return add_bin_string(b, &o->via.bin, class, to);
+	case MSGPACK_OBJECT_ARRAY: return add_array(b, &o->via.array, class, to);
+	case MSGPACK_OBJECT_MAP: return add_map(b, &o->via.map, class, to);
+	case MSGPACK_OBJECT_EXT: return add_ext(b, &o->via.ext, to);
 	default: return RENDER_UNKNOWN;
 	}
 }
 
 enum render_result
 render_text(struct buf *b, const msgpack_object *o, struct value_class class,
-    const struct value_policy *policy)
+    struct renderer *to)
 {
 	switch (o->type) {
 	case MSGPACK_OBJECT_NIL: return RENDER_NULL;
 	case MSGPACK_OBJECT_STR: buf_add(b, o->via.str.ptr, o->via.str.size); return RENDER_OK;
-	case MSGPACK_OBJECT_BIN: add_bytes(b, &o->via.bin, policy); return RENDER_OK;
+	case MSGPACK_OBJECT_BIN: return add_bin(b, &o->via.bin, class, to);
 	case MSGPACK_OBJECT_FLOAT32:
 	case MSGPACK_OBJECT_FLOAT64:
 		if (isfinite(o->via.f64))
@@ -456,6 +539,17 @@ render_text(struct buf *b, const msgpack_object *o, struct value_class class,
 	case MSGPACK_OBJECT_ARRAY:
 	case MSGPACK_OBJECT_MAP:
 	case MSGPACK_OBJECT_EXT:
-	default: return render_json(b, o, class, policy);
+	default: return render_json(b, o, class, to);
 	}
+}
+
+void
+renderer_free(struct renderer *to)
+{
+	json_scratch_free(&to->json);
+	buf_free(&to->why);
+	buf_free(&to->text);
+	buf_free(&to->flat);
+	buf_free(&to->object);
+	buf_free(&to->repaired);
 }

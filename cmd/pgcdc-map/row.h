@@ -3,31 +3,22 @@
 
 #include <stdint.h>
 
-#include "buf.h"
-#include "frame.h"
-#include "plan.h"
+#include "action.h"
+#include "document.h"
 
 /*
- * Rows to actions: each call appends one X frame, or two when an update moved the
- * document, to out.  A row that cannot be mapped becomes a reject with the reason.
+ * Rows to actions: what a rule does with a change.  Each call appends X frames: none where
+ * the rule has no use for it, one, or two when an update moved the document.  A row that
+ * cannot be mapped becomes a reject with the reason.
  */
-struct row_writer {
-	struct buf *out;
-	uint64_t indexed, deleted, rejected; /* actions so far */
-	/* Scratch, reused. */
-	struct buf text, reason;
-	struct buf was[3], is[3]; /* index, id, routing before and after */
-};
 
-/* A document for a new or snapshot row.  The row has a value for each column. */
-void row_index(struct row_writer *, struct plan *, const msgpack_object *new);
+/* A row that was inserted, or that a snapshot found; it has a value for each column. */
+void row_new(struct action_writer *, struct plan *, const msgpack_object *new, enum change);
 
-/* The same for an update; old is NULL where the server sent no old row. */
-void row_update(struct row_writer *, struct plan *, const msgpack_object *new,
+/* An update; old is NULL where the server sent no old row. */
+void row_update(struct action_writer *, struct plan *, const msgpack_object *new,
     const msgpack_object *old);
 
-void row_delete(struct row_writer *, struct plan *, const msgpack_object *old);
-
-void row_writer_free(struct row_writer *);
+void row_delete(struct action_writer *, struct plan *, const msgpack_object *old);
 
 #endif

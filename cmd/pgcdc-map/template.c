@@ -4,12 +4,13 @@
 #include "buf.h"
 #include "template.h"
 
-static void
+static struct template_part *
 add_part(struct template *t, enum template_kind kind, const char *text, size_t len)
 {
 	t->part = xrealloc(t->part, (t->parts + 1) * sizeof(*t->part));
-	t->part[t->parts++] =
+	t->part[t->parts] =
 	    (struct template_part) { .kind = kind, .text = xstrndup(text, len), .len = len };
+	return &t->part[t->parts++];
 }
 
 static void
@@ -20,7 +21,23 @@ add_text(struct template *t, struct buf *text)
 	text->len = 0;
 }
 
-/* {"name"}, where "" is a quote: p is behind the opening quote.  NULL when it never ends. */
+/* A part of what stands between braces that is no filter. */
+static enum template_kind
+kind_of(const char *name, size_t n)
+{
+	static const struct {
+		const char *name;
+		enum template_kind kind;
+	} words[] = { { "schema", TEMPLATE_SCHEMA }, { "table", TEMPLATE_TABLE },
+		{ "op", TEMPLATE_OP }, { "lsn", TEMPLATE_LSN }, { "commit_time", TEMPLATE_TIME } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].name) == n && memcmp(words[i].name, name, n) == 0)
+			return words[i].kind;
+	return TEMPLATE_COLUMN;
+}
+
+/* {"name"…, where "" is a quote: p is behind the opening quote.  NULL when it never ends. */
 static const char *
 parse_quoted(struct template *t, const char *p, const char *end)
 {
@@ -36,7 +53,7 @@ parse_quoted(struct template *t, const char *p, const char *end)
 			break;
 		}
 	}
-	if (name.len == 0 || p >= end || *p != '}')
+	if (name.len == 0 || p >= end || p[-1] != '"')
 		p = NULL;
 	else
 		add_part(t, TEMPLATE_COLUMN, name.data, name.len);
@@ -44,39 +61,62 @@ parse_quoted(struct template *t, const char *p, const char *end)
 	return p;
 }
 
+/* :format and |filter|filter behind the name, up to the closing brace. */
+static const char *
+parse_filters(struct template_part *part, const char *p, const char *end)
+{
+	while (p < end) {
+		bool is_format = *p == ':';
+		const char *start = ++p, *why;
+
+		while (p < end && *p != '|')
+			p++;
+		part->filter = xrealloc(part->filter, (part->filters + 1) * sizeof(*part->filter));
+		part->filter[part->filters] = (struct filter) { 0 };
+		why = (is_format ? filter_parse_format : filter_parse)(
+		    &part->filter[part->filters++], start, (size_t)(p - start));
+		if (why != NULL)
+			return why;
+	}
+	return NULL;
+}
+
 /* What stands between braces; p is behind the opening one.  Returns the closing one. */
 static const char *
 parse_braces(struct template *t, const char *p, const char *end, const char **why)
 {
-	const char *close;
-	size_t n;
+	const char *name = p, *close;
 
 	if (p < end && *p == '"') {
-		close = parse_quoted(t, p + 1, end);
-		if (close == NULL)
+		p = parse_quoted(t, p + 1, end);
+		if (p == NULL) {
+			*why = "{\" without \" and }";
+			return NULL;
+		}
+		if (*p != '}' && *p != ':' && *p != '|') {
 			*why = "{\" without \"}";
-		return close;
+			return NULL;
+		}
 	}
 	close = memchr(p, '}', (size_t)(end - p));
 	if (close == NULL) {
 		*why = "{ without } (a brace itself is written {{)";
 		return NULL;
 	}
-	n = (size_t)(close - p);
-	if (n == 0) {
-		*why = "{} names no column";
-		return NULL;
-	}
-	if (memchr(p, '{', n) != NULL) {
+	if (memchr(p, '{', (size_t)(close - p)) != NULL) {
 		*why = "{ inside { } (a column with a brace in its name is written {\"name\"})";
 		return NULL;
 	}
-	if (n == 6 && memcmp(p, "schema", n) == 0)
-		add_part(t, TEMPLATE_SCHEMA, p, n);
-	else if (n == 5 && memcmp(p, "table", n) == 0)
-		add_part(t, TEMPLATE_TABLE, p, n);
-	else
-		add_part(t, TEMPLATE_COLUMN, p, n);
+	if (p == name) {
+		while (p < close && *p != ':' && *p != '|')
+			p++;
+		if (p == name) {
+			*why = "{} names no column";
+			return NULL;
+		}
+		add_part(t, kind_of(name, (size_t)(p - name)), name, (size_t)(p - name));
+	}
+	*why = parse_filters(&t->part[t->parts - 1], p, close);
 	return close;
 }
 
@@ -93,6 +133,8 @@ template_parse(struct template *t, const char *text, size_t len)
 		} else if (*p == '{') {
 			add_text(t, &literal);
 			p = parse_braces(t, p + 1, end, &why);
+			if (why != NULL)
+				break;
 		} else if (*p == '}') {
 			why = "} without { (a brace itself is written }})";
 		} else {
@@ -107,19 +149,30 @@ template_parse(struct template *t, const char *text, size_t len)
 }
 
 bool
-template_has_column(const struct template *t)
+template_has(const struct template *t, enum template_kind kind)
 {
 	for (size_t i = 0; i < t->parts; i++)
-		if (t->part[i].kind == TEMPLATE_COLUMN)
+		if (t->part[i].kind == kind)
 			return true;
 	return false;
+}
+
+bool
+template_of_change(const struct template *t)
+{
+	return template_has(t, TEMPLATE_OP) || template_has(t, TEMPLATE_LSN) ||
+	    template_has(t, TEMPLATE_TIME);
 }
 
 void
 template_free(struct template *t)
 {
-	for (size_t i = 0; i < t->parts; i++)
+	for (size_t i = 0; i < t->parts; i++) {
+		for (size_t k = 0; k < t->part[i].filters; k++)
+			filter_free(&t->part[i].filter[k]);
+		free(t->part[i].filter);
 		free(t->part[i].text);
+	}
 	free(t->part);
 	t->part = NULL;
 	t->parts = 0;

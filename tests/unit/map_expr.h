@@ -29,16 +29,16 @@ static char names[COLUMNS][8] = { "id", "name", "flag", "small", "big", "oid", "
 	"code", "uuid", "day", "at", "at_tz", "doc", "bytes", "list", "span", "mood", "p", "q",
 	"Upper" };
 
-static struct relation_column columns[COLUMNS] = { [C_ID] = { .type_oid = 23 },
-	[C_NAME] = { .type_oid = 25 }, [C_FLAG] = { .type_oid = 16 }, [C_SMALL] = { .type_oid = 21 },
-	[C_BIG] = { .type_oid = 20 }, [C_OID] = { .type_oid = 26 }, [C_PRICE] = { .type_oid = 1700 },
-	[C_RATIO] = { .type_oid = 701 }, [C_CODE] = { .type_oid = 1042 },
-	[C_UUID] = { .type_oid = 2950 }, [C_DAY] = { .type_oid = 1082 },
-	[C_AT] = { .type_oid = 1114 }, [C_AT_TZ] = { .type_oid = 1184 },
-	[C_DOC] = { .type_oid = 3802 }, [C_BYTES] = { .type_oid = 17 },
-	[C_LIST] = { .type_oid = 1007 }, [C_SPAN] = { .type_oid = 3904 },
-	[C_MOOD] = { .type_oid = 16400 }, [C_P] = { .type_oid = 25 }, [C_Q] = { .type_oid = 25 },
-	[C_UPPER] = { .type_oid = 25 } };
+static struct relation_column columns[COLUMNS] = { [C_ID] = { .base_oid = 23 },
+	[C_NAME] = { .base_oid = 25 }, [C_FLAG] = { .base_oid = 16 }, [C_SMALL] = { .base_oid = 21 },
+	[C_BIG] = { .base_oid = 20 }, [C_OID] = { .base_oid = 26 }, [C_PRICE] = { .base_oid = 1700 },
+	[C_RATIO] = { .base_oid = 701 }, [C_CODE] = { .base_oid = 1042 },
+	[C_UUID] = { .base_oid = 2950 }, [C_DAY] = { .base_oid = 1082 },
+	[C_AT] = { .base_oid = 1114 }, [C_AT_TZ] = { .base_oid = 1184 },
+	[C_DOC] = { .base_oid = 3802 }, [C_BYTES] = { .base_oid = 17 },
+	[C_LIST] = { .base_oid = 1007 }, [C_SPAN] = { .base_oid = 3904 },
+	[C_MOOD] = { .base_oid = 16400 }, [C_P] = { .base_oid = 25 }, [C_Q] = { .base_oid = 25 },
+	[C_UPPER] = { .base_oid = 25 } };
 
 static char table[] = "public.t";
 static struct relation relation = { .name = table, .column = columns, .columns = COLUMNS };

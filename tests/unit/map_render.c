@@ -92,6 +92,7 @@ static void
 test_nested(void)
 {
 	static const struct value_policy policy;
+	struct renderer to = { .policy = &policy };
 	struct buf packed = { 0 }, got = { 0 }, want = { 0 };
 	msgpack_unpacked u;
 	size_t off = 0;
@@ -112,11 +113,11 @@ test_nested(void)
 		buf_adds(&want, "]}");
 	msgpack_unpacked_init(&u);
 	good = msgpack_unpack_next(&u, packed.data, packed.len, &off) == MSGPACK_UNPACK_SUCCESS &&
-	    render_json(&got, &u.data, plain, &policy) == RENDER_OK &&
+	    render_json(&got, &u.data, plain, &to) == RENDER_OK &&
 	    got.len == want.len && memcmp(got.data, want.data, got.len) == 0;
 	ok(good, "maps and arrays, 30 deep");
 	got.len = 0;
-	ok(good && render_text(&got, &u.data, plain, &policy) == RENDER_OK &&
+	ok(good && render_text(&got, &u.data, plain, &to) == RENDER_OK &&
 	        got.len == want.len,
 	    "and as text, for ids, they are JSON, too");
 	msgpack_unpacked_destroy(&u);
@@ -173,6 +174,7 @@ static void
 becomes(struct relation_column column, const char *form, const char *want, const char *name)
 {
 	static const struct value_policy policy = { .nan = ODD_NULL, .infinity = ODD_NULL };
+	struct renderer to = { .policy = &policy };
 	struct buf packed = { 0 }, got = { 0 };
 	msgpack_unpacked u;
 	size_t off = 0;
@@ -181,7 +183,7 @@ becomes(struct relation_column column, const char *form, const char *want, const
 	put(&packed, &form);
 	msgpack_unpacked_init(&u);
 	good = msgpack_unpack_next(&u, packed.data, packed.len, &off) == MSGPACK_UNPACK_SUCCESS &&
-	    render_json(&got, &u.data, render_class(&column), &policy) == RENDER_OK &&
+	    render_json(&got, &u.data, render_class(&column), &to) == RENDER_OK &&
 	    strcmp(buf_cstr(&got), want) == 0;
 	ok(good, name);
 	if (!good)

@@ -1,0 +1,93 @@
+#ifndef DOCUMENT_H
+#define DOCUMENT_H
+
+#include "buf.h"
+#include "frame.h"
+#include "plan.h"
+
+/*
+ * The texts and documents that a plan makes of a row.
+ */
+
+/* The longest id that the search servers take, in bytes. */
+#define DOCUMENT_ID_MAX 512
+
+/* The change at hand. */
+struct row {
+	/* Values by column, or NULL; of a delete, new is NULL. */
+	const msgpack_object *new, *old;
+	enum change change;
+};
+
+/* What the unit brings to templates. */
+struct unit {
+	uint64_t lsn; /* of the commit record */
+	int64_t time; /* microseconds since 1970 */
+};
+
+/* Why a row cannot be mapped. */
+enum failure_kind {
+	FAIL_NONE,
+	FAIL_VALUE,     /* result says what is wrong with column's value */
+	FAIL_UNSEEN,    /* nobody knows whether column changed */
+	FAIL_CONDITION, /* result says what is wrong with where or delete_when */
+	FAIL_EMPTY,
+	FAIL_LONG,
+};
+
+struct failure {
+	enum failure_kind kind;
+	enum render_result result;
+	const char *what; /* "id", "index", "routing", "where", or a field's name */
+	uint32_t column;
+	bool old; /* the value was looked for in the old row */
+};
+
+/* What rendering needs and keeps; zeroed but for policy, which is the mapping's. */
+struct document_writer {
+	struct renderer renderer;
+	struct unit unit;
+	struct buf text, scratch;
+	/* Fields that the last document lacks, for the writer to take over. */
+	const struct plan_field **merge;
+	size_t merges, merge_cap;
+};
+
+/*
+ * The value of a column.  What the server did not send with the new row because it is
+ * unchanged (TOAST) is as it was in the old one, if that is there.
+ */
+const msgpack_object *document_value(const struct row *, uint32_t column);
+
+/*
+ * Append a text as it is.  Nulls are a failure, or nothing where nulls is true.
+ */
+bool document_text(struct document_writer *, const struct plan *, const struct plan_text *,
+    const struct row *, bool nulls, struct buf *, struct failure *)
+    __attribute__((warn_unused_result));
+
+/*
+ * Append a document, {…}, with what the rule's toast policy makes of absent columns; those
+ * to be merged are in merge then.  What was appended before a failure stays.
+ */
+bool document_add(struct document_writer *, const struct plan *, const struct plan_document *,
+    const struct row *, struct buf *, struct failure *) __attribute__((warn_unused_result));
+
+/*
+ * The same with the fields alone that an update changed, or may have changed where there is
+ * no old row.  *objects: one of them is a JSON object.  Nothing is appended when there is
+ * none.
+ */
+bool document_changes(struct document_writer *, const struct plan *, const struct row *,
+    struct buf *, bool *objects, struct failure *) __attribute__((warn_unused_result));
+
+/* Are two values of frames the same? */
+bool document_same_value(const msgpack_object *, const msgpack_object *);
+
+/* Say why, for the body of a reject. */
+void document_describe(
+    const struct document_writer *, const struct plan *, const struct failure *, struct buf *);
+
+void document_writer_free(struct document_writer *);
+
+#endif
