@@ -184,9 +184,9 @@ index: c, on: { update: delete }@2:43: update cannot be "delete"; known: index, 
 index: c, on: { delete: partial }@2:43: delete cannot be "partial"; known: delete, index, create, script, ignore
 index: c, on: { upsert: index }@2:35: unknown key "upsert" in on; did you mean "insert"?
 index: c, id: null@2:33: without an id no update or delete finds the document: on: { insert: create, update: ignore, delete: ignore }
-index: c, id: "{op}{a}"@2:33: id has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
-index: "c{lsn}"@2:26: index has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
-index: c, routing: "{commit_time}"@2:38: routing has {op}, {lsn} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: c, id: "{op}{a}"@2:33: id has {op}, {lsn}, {seq} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: "c{lsn}"@2:26: index has {op}, {lsn}, {seq} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
+index: c, routing: "{commit_time}"@2:38: routing has {op}, {lsn}, {seq} or {commit_time} in it, so that the next change of the row would not find the document; that needs create for all changes
 index: c, on: { insert: script }@2:5: on says script, so the rule needs "script"
 index: c, script: { source: x }@2:37: the script is never run: "on" says for what, as in on: { insert: script, update: ignore, delete: ignore }
 index: c, script: { lang: x }@2:37: a script needs "source"

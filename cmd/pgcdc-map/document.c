@@ -5,6 +5,7 @@
 #include "datetime.h"
 #include "document.h"
 #include "lsn.h"
+#include "number.h"
 
 const msgpack_object *
 document_value(const struct row *row, uint32_t column)
@@ -96,6 +97,7 @@ add_piece(struct document_writer *w, const struct plan_piece *piece, const struc
 		    b, document_value(row, piece->column), piece->class, &w->renderer);
 	case PIECE_OP: buf_adds(b, changes[row->change]); break;
 	case PIECE_LSN: add_lsn(b, w->unit.lsn); break;
+	case PIECE_SEQ: b->len += number_uint(buf_reserve(b, NUMBER_LEN), w->unit.seq); break;
 	case PIECE_TIME: add_time(b, w->unit.time); break;
 	}
 	return RENDER_OK;

@@ -22,6 +22,7 @@ struct row {
 /* What the unit brings to templates. */
 struct unit {
 	uint64_t lsn; /* of the commit record */
+	uint64_t seq; /* of the row in the unit, from 1 */
 	int64_t time; /* microseconds since 1970 */
 };
 

@@ -206,6 +206,7 @@ take_row(struct mapper *m, struct frame_in *in, struct frame *f)
 		return damaged(f, "a row comes before the relation (R) that describes it");
 	if (!has_columns(row.new, rel->columns) || !has_columns(row.old, rel->columns))
 		return damaged(f, "a row has more or fewer values than its relation has columns");
+	m->writer.document.unit.seq++;
 	switch (f->letter) {
 	case FRAME_INSERT: m->counters.inserts++; break;
 	case FRAME_UPDATE: m->counters.updates++; break;

@@ -93,6 +93,7 @@ add_part(struct compiler *c, const struct template *t, const struct template_par
 {
 	static const enum piece_kind kinds[] = { [TEMPLATE_COLUMN] = PIECE_COLUMN,
 		[TEMPLATE_OP] = PIECE_OP, [TEMPLATE_LSN] = PIECE_LSN,
+		[TEMPLATE_SEQ] = PIECE_SEQ,
 		[TEMPLATE_TIME] = PIECE_TIME };
 	int64_t column = 0;
 
@@ -113,6 +114,7 @@ add_part(struct compiler *c, const struct template *t, const struct template_par
 		break;
 	case TEMPLATE_OP:
 	case TEMPLATE_LSN:
+	case TEMPLATE_SEQ:
 	case TEMPLATE_TIME:
 		warn_word(c, part);
 		add_piece(out, kinds[part->kind], literal);

@@ -15,7 +15,7 @@
  * costs a walk over flat arrays.
  */
 
-enum piece_kind { PIECE_COLUMN, PIECE_OP, PIECE_LSN, PIECE_TIME };
+enum piece_kind { PIECE_COLUMN, PIECE_OP, PIECE_LSN, PIECE_SEQ, PIECE_TIME };
 
 /* What a row or its change brings to a text, and what stands before it. */
 struct plan_piece {

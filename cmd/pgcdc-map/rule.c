@@ -52,7 +52,8 @@ load_id(struct doc *d, const yaml_node_t *n, void *target)
 		return;
 	}
 	fields_load_template(d, n, "id", t);
-	if (t->parts > 0 && !template_has(t, TEMPLATE_COLUMN) && !template_has(t, TEMPLATE_LSN))
+	if (t->parts > 0 && !template_has(t, TEMPLATE_COLUMN) &&
+	    !(template_has(t, TEMPLATE_LSN) && template_has(t, TEMPLATE_SEQ)))
 		problem_error(d->problems, t->at,
 		    "id \"%s\" names no column: all rows would be one document; "
 		    "a column is written {name}",
@@ -362,7 +363,7 @@ check_identity(struct rule *rule, struct problems *p)
 	for (size_t i = 0; i < 3; i++)
 		if (template_of_change(texts[i].t))
 			problem_error(p, texts[i].t->at,
-			    "%s has {op}, {lsn} or {commit_time} in it, so that the next change of "
+			    "%s has {op}, {lsn}, {seq} or {commit_time} in it, so that the next change of "
 			    "the row would not find the document; that needs create for all changes",
 			    texts[i].name);
 }

@@ -29,7 +29,8 @@ kind_of(const char *name, size_t n)
 		const char *name;
 		enum template_kind kind;
 	} words[] = { { "schema", TEMPLATE_SCHEMA }, { "table", TEMPLATE_TABLE },
-		{ "op", TEMPLATE_OP }, { "lsn", TEMPLATE_LSN }, { "commit_time", TEMPLATE_TIME } };
+		{ "op", TEMPLATE_OP }, { "lsn", TEMPLATE_LSN },
+		{ "seq", TEMPLATE_SEQ }, { "commit_time", TEMPLATE_TIME } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strlen(words[i].name) == n && memcmp(words[i].name, name, n) == 0)
@@ -160,7 +161,7 @@ template_has(const struct template *t, enum template_kind kind)
 bool
 template_of_change(const struct template *t)
 {
-	return template_has(t, TEMPLATE_OP) || template_has(t, TEMPLATE_LSN) ||
+	return template_has(t, TEMPLATE_OP) || template_has(t, TEMPLATE_LSN) || template_has(t, TEMPLATE_SEQ) ||
 	    template_has(t, TEMPLATE_TIME);
 }
 

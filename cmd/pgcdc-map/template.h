@@ -9,7 +9,7 @@
 
 /*
  * A text with columns in it, "orders-{tenant|lower}": {column}, {schema}, {table}, and
- * {op}, {lsn} and {commit_time} of the change, each with filters behind its name; {{ and }}
+ * {op}, {lsn}, {seq} and {commit_time} of the change, each with filters behind its name; {{ and }}
  * are the braces themselves; {"name"} is the column of exactly that name, also where it
  * is called schema or table or has a brace, a bar or a colon in it.
  */
@@ -21,6 +21,7 @@ enum template_kind {
 	TEMPLATE_TABLE,
 	TEMPLATE_OP,
 	TEMPLATE_LSN,
+	TEMPLATE_SEQ,
 	TEMPLATE_TIME,
 };
 
@@ -49,7 +50,7 @@ const char *template_parse(struct template *, const char *text, size_t len)
 /* Has it a part of that kind? */
 bool template_has(const struct template *, enum template_kind);
 
-/* Has it a part that differs from change to change of one row: op, lsn, commit_time? */
+/* Has it a part that differs from change to change of one row: op, lsn, seq, commit_time? */
 bool template_of_change(const struct template *);
 
 void template_free(struct template *);
