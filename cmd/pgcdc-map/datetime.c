@@ -1,3 +1,5 @@
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -91,19 +93,25 @@ take_date(struct datetime *d, const char *p, const char *end)
 	return take_digits(p + 1, end, 2, &d->day);
 }
 
-/* The digits behind the point, rounded to six: 1000000 carries into the second. */
+/*
+ * The digits behind the point; more than six are rounded as PostgreSQL does it (dt_common's
+ * ParseFractionalSecond), by a double, perhaps to 1000000.
+ */
 static const char *
 take_fraction(struct datetime *d, const char *p, const char *end)
 {
 	const char *from = p;
 	int unit = 100000;
+	char text[32] = "0.";
 
 	for (; p < end && *p >= '0' && *p <= '9'; p++) {
 		d->micros += (*p - '0') * unit;
-		if (unit == 0 && p - from == 6 && *p >= '5')
-			d->micros++;
 		unit /= 10;
+		if (p - from < 24)
+			text[2 + (p - from)] = *p;
 	}
+	if (p - from > 6)
+		d->micros = (int)rint(strtod(text, NULL) * 1000000);
 	return p == from ? NULL : p;
 }
 
@@ -152,22 +160,6 @@ take_zone(struct datetime *d, const char *p, const char *end)
 	return p;
 }
 
-/* Carry what 24:00, a sixtieth second and a rounded fraction make too much. */
-static void
-carry(struct datetime *d)
-{
-	int64_t second = d->hour * 3600 + d->minute * 60 + d->second + d->micros / 1000000;
-
-	if (d->micros < 1000000 && d->second < 60 && d->hour < 24)
-		return;
-	date_of(d, days_of(d->year, d->month, d->day) + second / 86400);
-	second %= 86400;
-	d->hour = (int)(second / 3600);
-	d->minute = (int)(second / 60 % 60);
-	d->second = (int)(second % 60);
-	d->micros %= 1000000;
-}
-
 static bool
 is_word(const char *s, size_t n, const char *word)
 {
@@ -200,7 +192,6 @@ datetime_parse(struct datetime *d, const char *s, size_t len)
 	if (p != end || d->month < 1 || d->month > 12 || d->day < 1 ||
 	    d->day > days_of_month(d->year, d->month))
 		return false;
-	carry(d);
 	return d->year <= LAST_YEAR && days_of(d->year, d->month, d->day) >= FIRST_DAY;
 }
 
@@ -263,6 +254,22 @@ datetime_of_micros(struct datetime *d, int64_t micros)
 /*
  * Writing
  */
+
+/* Carry what 24:00, a sixtieth second and a rounded fraction make too much. */
+static void
+carry(struct datetime *d)
+{
+	int64_t second = d->hour * 3600 + d->minute * 60 + d->second + d->micros / 1000000;
+
+	if (d->micros < 1000000 && d->second < 60 && d->hour < 24)
+		return;
+	date_of(d, days_of(d->year, d->month, d->day) + second / 86400);
+	second %= 86400;
+	d->hour = (int)(second / 3600);
+	d->minute = (int)(second / 60 % 60);
+	d->second = (int)(second % 60);
+	d->micros %= 1000000;
+}
 
 const char *
 datetime_format_problem(const char *format, size_t len)
@@ -351,13 +358,16 @@ put_field(struct buf *b, const struct datetime *d, char letter)
 void
 datetime_format(struct buf *b, const struct datetime *d, const char *format, size_t len)
 {
+	struct datetime carried = *d;
+
 	if (d->infinity != 0) {
 		buf_adds(b, d->infinity < 0 ? "-infinity" : "infinity");
 		return;
 	}
+	carry(&carried);
 	for (size_t i = 0; i < len; i++) {
 		if (format[i] == '%' && i + 1 < len)
-			put_field(b, d, format[++i]);
+			put_field(b, &carried, format[++i]);
 		else
 			buf_addc(b, format[i]);
 	}
@@ -375,15 +385,9 @@ datetime_iso(struct buf *b, const char *s, size_t len)
 		buf_add(b, s, len);
 		return;
 	}
-	/* The year that is written, which a carry could have left. */
 	month = memchr(s, '-', len);
-	d.year = 0;
-	for (const char *p = s; p < month; p++)
-		d.year = d.year * 10 + (*p - '0');
-	if (s[len - 1] == 'C') {
-		d.year = 1 - d.year;
+	if (s[len - 1] == 'C')
 		len -= 3;
-	}
 	put_year(b, d.year);
 	buf_add(b, month, len - (size_t)(month - s));
 }

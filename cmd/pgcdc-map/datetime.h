@@ -15,7 +15,7 @@
 struct datetime {
 	int64_t year; /* astronomical: 1 BC is 0 */
 	int month, day;
-	int hour, minute, second, micros;
+	int hour, minute, second, micros; /* as written: 24, 60 and 1000000 can be */
 	int infinity; /* -1 or 1: one of the infinities, and nothing else counts */
 	bool has_time;
 	bool has_zone;
@@ -26,7 +26,8 @@ struct datetime {
  * Take YYYY-MM-DD, years of four to seven digits, then perhaps a T or a blank and
  * HH:MM[:SS[.ffffff]], perhaps a zone (Z, +HH, +HHMM, +HH:MM, +HH:MM:SS), perhaps " BC"; or
  * "infinity" or "-infinity".  24:00:00 and a sixtieth second are the next day's and the
- * next minute's first, and fractions are rounded to microseconds, as PostgreSQL does both.
+ * next minute's first (but the day stays as written), and fractions are rounded to
+ * microseconds, as PostgreSQL does it.
  * False: the text is anything else, the day is not in the calendar, or PostgreSQL has no
  * such date (before 4714-11-24 BC, past the year 5874897).
  */

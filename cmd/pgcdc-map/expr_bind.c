@@ -80,6 +80,12 @@ fold(struct binder *b, struct step *s)
 			s->constant = true;
 			return true;
 		}
+		/* So does null, as PostgreSQL folds it. */
+		if (s->op == EXPR_COMPARE && arg->constant && arg->value.state == VALUE_NULL) {
+			s->value = arg->value;
+			s->constant = true;
+			return true;
+		}
 	}
 	if (!all)
 		return true;

@@ -20,6 +20,23 @@ parse(struct datetime *d, const char *text)
 	return datetime_parse(d, text, strlen(text));
 }
 
+static bool
+formats(const char *text, const char *format, const char *want)
+{
+	struct buf b = { 0 };
+	struct datetime d;
+	bool good;
+
+	if (!parse(&d, text))
+		return false;
+	datetime_format(&b, &d, format, strlen(format));
+	good = strcmp(buf_cstr(&b), want) == 0;
+	if (!good)
+		printf("# got %s, want %s\n", b.data, want);
+	buf_free(&b);
+	return good;
+}
+
 static void
 test_reading(void)
 {
@@ -32,7 +49,7 @@ test_reading(void)
 		{ "1969-12-31 20:30:00-03:30", 0 }, { "1970-01-01 02:00:00+0200", 0 },
 		{ "1970-01-01 01:00:30+01:00:30", 0 }, { "1969-12-31T24:00:00", 0 },
 		{ "1969-12-31T23:59:60", 0 }, { "1969-12-31T23:59:59.9999995", 0 },
-		{ "1969-12-31T23:59:59.9999994", -1 }, { "1970-01-01T00:00:00.1234565", 123457 },
+		{ "1969-12-31T23:59:59.9999994", -1 }, { "1970-01-01T00:00:00.1234565", 123456 }, { "1970-01-01T00:00:00.1234575", 123458 },
 		{ "1970-01-01T00:00:00.12345649999", 123456 },
 		{ "2026-11-23T01:02:03.4Z", 1795395723400000 },
 		{ "2000-02-29", 951782400000000 }, { "0001-01-01", -62135596800000000 },
@@ -56,6 +73,11 @@ test_reading(void)
 	ok(parse(&d, "2026-11-23 01:02:03+02") && d.has_time && d.has_zone && d.zone_s == 7200 &&
 	        d.hour == 1,
 	    "the fields are those of the zone that is given");
+	ok(parse(&d, "2026-12-31T23:59:60") && datetime_days(&d) == 20818 &&
+	        formats("2026-12-31T23:59:60", "%Y-%m-%d %H:%M:%S", "2027-01-01 00:00:00") &&
+	        formats("2026-12-31T24:00", "%j %H", "001 00") &&
+	        formats("2026-12-31T23:59:59.9999999", "%Y %S.%f", "2027 00.000000"),
+	    "a sixtieth second leaves the day, and is written as the next one's first");
 	ok(parse(&d, "0044-03-15 BC") && d.year == -43 && !d.has_time && !d.has_zone,
 	    "years BC are counted with a year 0");
 }
@@ -116,23 +138,6 @@ test_calendar(void)
 	ok(days, "days are counted without gaps from 4714 BC");
 	ok(formats, "days are what the C library says, in all formats");
 	buf_free(&b);
-}
-
-static bool
-formats(const char *text, const char *format, const char *want)
-{
-	struct buf b = { 0 };
-	struct datetime d;
-	bool good;
-
-	if (!parse(&d, text))
-		return false;
-	datetime_format(&b, &d, format, strlen(format));
-	good = strcmp(buf_cstr(&b), want) == 0;
-	if (!good)
-		printf("# got %s, want %s\n", b.data, want);
-	buf_free(&b);
-	return good;
 }
 
 static void

@@ -15,7 +15,7 @@
 
 static int tests, failed;
 
-static void
+static inline void
 ok(bool good, const char *name)
 {
 	printf("%sok %d - %s\n", good ? "" : "not ", ++tests, name);
