@@ -5,7 +5,7 @@
 #   make check-matrix   the reader's tests on PostgreSQL 14 to 18
 #   make check-long     longer runs: 200 random workloads, longer outages
 #   make asan       the reader's tests with AddressSanitizer and UBSan
-#   make fuzz       libFuzzer on pgoutput, frames, JSON and shapes (FUZZ_SECONDS=30 each)
+#   make fuzz       libFuzzer on pgoutput, frames, JSON, shapes, conditions (FUZZ_SECONDS=30 each)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
@@ -38,8 +38,10 @@ MAP	= $(call objects,cmd/pgcdc-map)
 WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
 STANDIN	= $(call objects,tests/standin)
+EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
-FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame $(B)/tests/fuzz-map_json
+FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame $(B)/tests/fuzz-map_json \
+	$(B)/tests/fuzz-map_expr
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
@@ -69,6 +71,9 @@ $(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
 $(B)/tests/standin: $(STANDIN) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
+$(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lbsd -lm
 # A unit test is linked with common/, and by its name with a program's modules: map_*.c,
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
@@ -95,6 +100,7 @@ $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLA
 $(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) $(PQCPP) $<
+$(B)/obj/tests/expr/%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
@@ -105,7 +111,7 @@ $(B)/obj/%.o: %.c
 	$(COMPILE) $<
 
 # The tests' own programs.
-tests: $(B)/tests/standin $(UNIT) $(FUZZ)
+tests: $(B)/tests/standin $(B)/tests/expr $(UNIT) $(FUZZ)
 
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.
