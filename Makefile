@@ -73,7 +73,7 @@ $(B)/tests/standin: $(STANDIN) $(COMMON)
 	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
 $(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lbsd -lm
+	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm
 # A unit test is linked with common/, and by its name with a program's modules: map_*.c,
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)

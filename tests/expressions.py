@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""expressions.py N SEED: N random conditions on the table of 22-map-expr.t, a line each.
+"""expressions.py N SEED: N random conditions on the table of 24-map-expr.t, a line each.
 
 Most are good SQL; some mix types, or cast what some rows do not allow.
 """
