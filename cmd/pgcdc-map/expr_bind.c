@@ -14,11 +14,15 @@ struct binder {
 
 static struct step *bind_step(struct binder *, const struct expr *);
 
-/* What a column's type is, by OID. */
-static uint32_t
-type_of(const struct relation_column *c)
+/* What a column's values are.  What an array of a type of one's own is of is its base. */
+static enum expr_kind
+kind_of(const struct relation_column *c)
 {
-	return c->base_oid;
+	size_t n = c->type != NULL ? strlen(c->type) : 0;
+
+	if (n > 2 && strcmp(c->type + n - 2, "[]") == 0)
+		return KIND_ARRAY;
+	return c->shape != NULL ? KIND_COMPOSITE : expr_kind_of(c->base_oid);
 }
 
 /*
@@ -268,7 +272,7 @@ bind_column(struct binder *b, struct step *s, const struct expr *e)
 
 	if (n >= 0) {
 		s->column = (uint32_t)n;
-		s->kind = expr_kind_of(type_of(&rel->column[n]));
+		s->kind = kind_of(&rel->column[n]);
 		s->in_identity = rel->column[n].in_identity;
 		s->is_old = e->is_old;
 		s->text = xstrdup(e->text);

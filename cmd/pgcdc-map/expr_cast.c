@@ -148,6 +148,7 @@ to_text(struct expr_value *v, enum expr_kind from, struct buf *b)
 	case KIND_JSON:
 	case KIND_ARRAY:
 	case KIND_RANGE:
+	case KIND_COMPOSITE:
 	default: return; /* text already, or no such cast */
 	}
 	buf_reserve(b, 1); /* so that data is not NULL */
@@ -305,6 +306,7 @@ from_text(struct expr_value *v, enum expr_kind to, struct buf *b)
 	case KIND_BYTEA:
 	case KIND_ARRAY:
 	case KIND_RANGE:
+	case KIND_COMPOSITE:
 	default: return true;
 	}
 }

@@ -107,6 +107,7 @@ load(struct expr_value *v, const msgpack_object *o, enum expr_kind kind)
 	case KIND_UUID:
 	case KIND_ARRAY:
 	case KIND_RANGE:
+	case KIND_COMPOSITE:
 	default: return o->type == MSGPACK_OBJECT_STR || o->type == MSGPACK_OBJECT_BIN;
 	}
 }
@@ -215,6 +216,7 @@ compare_values(struct expr_value a, struct expr_value b, enum expr_kind kind)
 	case KIND_BYTEA:
 	case KIND_ARRAY:
 	case KIND_RANGE:
+	case KIND_COMPOSITE:
 	default: return compare_text(&a, &b, false);
 	}
 }

@@ -61,7 +61,8 @@ expr_kind_name(enum expr_kind kind)
 		[KIND_TEXT] = "text", [KIND_BPCHAR] = "char", [KIND_UUID] = "uuid",
 		[KIND_DATE] = "date", [KIND_TIMESTAMP] = "timestamp",
 		[KIND_TIMESTAMPTZ] = "timestamptz", [KIND_JSON] = "json", [KIND_BYTEA] = "bytea",
-		[KIND_ARRAY] = "an array", [KIND_RANGE] = "a range" };
+		[KIND_ARRAY] = "an array", [KIND_RANGE] = "a range",
+		[KIND_COMPOSITE] = "a composite value" };
 
 	return is[kind];
 }

@@ -30,6 +30,7 @@ enum expr_kind {
 	KIND_BYTEA,
 	KIND_ARRAY,
 	KIND_RANGE, /* and multirange */
+	KIND_COMPOSITE,
 };
 
 enum value_state { VALUE_SET, VALUE_NULL, VALUE_ABSENT, VALUE_FAULT };
