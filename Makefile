@@ -55,7 +55,7 @@ $(B)/bin/pgcdc-read: $(READ) $(COMMON)
 	$(LINK) $(READ) $(COMMON) -lpq -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(MAP) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(MAP) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(WRITE) $(COMMON) -lcurl -lyajl -lmsgpackc -lbsd -lm
@@ -73,12 +73,12 @@ $(B)/tests/standin: $(STANDIN) $(COMMON)
 	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
 $(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 # A unit test is linked with common/, and by its name with a program's modules: map_*.c,
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
@@ -92,14 +92,12 @@ $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 # which then log to support.c.
 $(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
 
-$(B)/obj/cmd/pgcdc-read/%.o: cmd/pgcdc-read/%.c
-	@mkdir -p $(@D)
-	$(COMPILE) $(PQCPP) $<
+$(B)/obj/cmd/pgcdc-read/%.o $(B)/obj/cmd/pgcdc-map/%.o: CPP += $(PQCPP)
 $(B)/obj/tests/expr/%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)

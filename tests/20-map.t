@@ -187,7 +187,7 @@ like "$(cat "$T/status") $(cat "$T/err")" \
     '^100 .*m.yml:1:38: table public.Users: index .*Users.*lower case' \
     'a table whose name makes no index name is a permanent error'
 printf '%s\n' '["R",1,"public","t","d",[["table","int4",23,-1,true]],[0]]' | map >/dev/null
-like "$(cat "$T/err")" 'word of its own where a column is called so.*column=table' \
+like "$(cat "$T/err")" 'meaning of its own, and there is a column of that name' \
     'a column that {table} hides is warned about'
 
 # Many tables, each described twice, the second time with another column.

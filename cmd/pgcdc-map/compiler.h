@@ -2,6 +2,7 @@
 #define COMPILER_H
 
 #include "buf.h"
+#include "log.h"
 #include "plan.h"
 
 /*
@@ -13,15 +14,26 @@ struct compiler {
 	const char *file;
 	const struct rule *rule;
 	const struct relation *relation;
+	struct problems *problems; /* where they are collected; NULL: a stream is mapped */
 	struct buf place; /* file:line:col, for logs */
 };
 
 /* file:line:col, valid until the next call. */
 const char *compiler_place(struct compiler *, struct mark);
 
-/* Leave an error; the first one stays. */
+/* Leave an error; in the plan the first one stays. */
 void compiler_fail(struct compiler *, struct mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Warn of what may be a slip: collected, or a line of the log with this level.  remedy: what
+ * to do about it, or NULL.
+ */
+void compiler_warn(struct compiler *, enum log_level, struct mark, const char *remedy,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* The statement that makes old rows whole. */
+char *compiler_full_remedy(const struct relation *) __attribute__((warn_unused_result));
 
 /* Compile a template. */
 void compiler_text(

@@ -83,6 +83,21 @@ filter_parse(struct filter *f, const char *text, size_t len)
 }
 
 void
+filter_put(struct buf *b, const struct filter *f)
+{
+	static const char *const names[] = { [FILTER_FORMAT] = ":", [FILTER_LOWER] = "|lower",
+		[FILTER_UPPER] = "|upper", [FILTER_TRIM] = "|trim", [FILTER_STRING] = "|string",
+		[FILTER_DEFAULT] = "|default:", [FILTER_LEFT] = "|left:", [FILTER_HASH] = "|hash",
+		[FILTER_SLUG] = "|slug" };
+
+	buf_adds(b, names[f->kind]);
+	if (f->kind == FILTER_LEFT)
+		buf_printf(b, "%zu", f->count);
+	else
+		buf_add(b, f->arg, f->len);
+}
+
+void
 filter_free(struct filter *f)
 {
 	free(f->arg);

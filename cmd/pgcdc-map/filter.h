@@ -52,6 +52,9 @@ bool filters_apply(const struct filter *, size_t n, struct buf *text, size_t sta
 /* The SHA-256 of the text that begins at start, as 64 digits in its place. */
 void filter_hash(struct buf *text, size_t start);
 
+/* Append it as it is written behind a name: |lower, :%Y. */
+void filter_put(struct buf *, const struct filter *);
+
 void filter_free(struct filter *);
 
 #endif

@@ -1,190 +1,30 @@
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <locale.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "exitcode.h"
 #include "fdio.h"
 #include "frame.h"
+#include "inspect.h"
 #include "log.h"
 #include "mapper.h"
 #include "mapping.h"
+#include "options.h"
 #include "sig.h"
 
 /* Output is written when this much waits, or nothing whole is left to map. */
 #define FLUSH_SIZE ((size_t)64 * 1024)
 /* More waiting output than this, and nothing is read. */
 #define HIGH_WATER ((size_t)256 * 1024)
-/* A longer file is no mapping file. */
-#define MAPPING_MAX ((size_t)1024 * 1024)
-
-struct options {
-	const char *mapping;
-	bool check;
-	int verbose;
-};
-
 struct stage {
 	struct frame_in in;
 	struct fdout out;
 	struct mapper mapper;
 	bool blocked; /* the last write did not take all */
 };
-
-static const char usage_text[] =
-    "usage: pgcdc-map -m FILE [--check] [-v]\n"
-    "\n"
-    "Turn row frames on standard input into action frames on standard output.\n"
-    "\n"
-    "  -m, --mapping FILE  the mapping file, pgcdc-map(5)\n"
-    "      --check         check the mapping file and exit\n"
-    "  -v, --verbose       log more\n"
-    "  -h, --help          show this and exit\n"
-    "  -V, --version       show the version and exit\n";
-
-static int
-usage_error(const char *msg)
-{
-	fprintf(stderr, "pgcdc-map: %s\n%s", msg, usage_text);
-	return EXIT_PERMANENT;
-}
-
-static int
-say(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fclose(stdout) == EOF)
-		return EXIT_TEMPORARY;
-	return EXIT_DONE;
-}
-
-/* Take the options; -1 to go on, else the exit status. */
-static int
-parse_options(int argc, char **argv, struct options *o)
-{
-	enum { OPT_CHECK = 256 };
-	static const struct option longopts[] = { { "mapping", required_argument, NULL, 'm' },
-		{ "check", no_argument, NULL, OPT_CHECK }, { "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 } };
-	int c;
-
-	while ((c = getopt_long(argc, argv, "+m:vhV", longopts, NULL)) != -1) {
-		switch (c) {
-		case 'm': o->mapping = optarg; break;
-		case OPT_CHECK: o->check = true; break;
-		case 'v': o->verbose++; break;
-		case 'h': return say(usage_text);
-		case 'V': return say("pgcdc-map " PGCDC_VERSION "\n");
-		default: fputs(usage_text, stderr); return EXIT_PERMANENT;
-		}
-	}
-	if (optind < argc)
-		return usage_error("there are no arguments but options");
-	if (o->mapping == NULL)
-		return usage_error("-m FILE is needed: which rows become which documents");
-	return -1;
-}
-
-/*
- * The mapping file
- */
-
-static int
-read_file(const char *name, struct buf *b)
-{
-	FILE *f = fopen(name, "re");
-	size_t n;
-
-	if (f == NULL) {
-		log_error("cannot open the mapping file", kv_str("file", name),
-		    kv_str("error", strerror(errno)));
-		return -1;
-	}
-	while ((n = fread(buf_reserve(b, 16384), 1, 16384, f)) > 0 && b->len <= MAPPING_MAX)
-		b->len += n;
-	if (ferror(f) || b->len > MAPPING_MAX) {
-		log_error("cannot read the mapping file", kv_str("file", name),
-		    kv_str("error", ferror(f) ? strerror(errno) : "longer than 1 MiB"));
-		fclose(f);
-		return -1;
-	}
-	fclose(f);
-	return 0;
-}
-
-/*
- * Everything that is wrong, one line each.  --check writes them as compilers do, so that
- * editors find the place; in a pipeline they are log lines like all others.
- */
-static void
-report(const struct options *o, const struct problems *p)
-{
-	const char *format = getenv("PGCDC_LOG");
-	bool plain = o->check && (format == NULL || strcmp(format, "json") != 0);
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct problem *one = &p->list[i];
-		struct buf line = { 0 };
-
-		buf_printf(&line, "%s:%u:%u: %s%s", o->mapping, one->at.line, one->at.column,
-		    plain && one->warning ? "warning: " : "", one->what);
-		if (plain)
-			fprintf(stderr, "%s\n", buf_cstr(&line));
-		else
-			log_at(one->warning ? LOG_WARN : LOG_ERROR, buf_cstr(&line));
-		buf_free(&line);
-	}
-	if (p->errors > 0 && p->n >= p->errors)
-		return;
-	if (p->errors > 0)
-		log_error("there are more errors", kv_uint("errors", p->errors));
-}
-
-/*
- * What no file can tell, and each table can: said when a file is checked, not at each start.
- */
-static void
-check_old(const struct mapping *m, struct problems *p)
-{
-	for (size_t i = 0; i < m->rules; i++)
-		if (m->rule[i].old.n > 0)
-			problem_warning(p, m->rule[i].old.list[0].at,
-			    "\"old\" needs REPLICA IDENTITY FULL on \"%s\": with another one, old "
-			    "values outside the identity are null",
-			    m->rule[i].table);
-	problems_sort(p);
-}
-
-static int
-load_mapping(const struct options *o, struct mapping *m)
-{
-	struct problems problems = { 0 };
-	struct buf text = { 0 };
-	int rc = -1;
-
-	if (read_file(o->mapping, &text) != 0) {
-		buf_free(&text);
-		return -1;
-	}
-	mapping_load(m, o->mapping, text.data, text.len, &problems);
-	if (o->check && problems.errors == 0)
-		check_old(m, &problems);
-	report(o, &problems);
-	if (problems.errors == 0)
-		rc = 0;
-	else
-		mapping_free(m);
-	problems_free(&problems);
-	buf_free(&text);
-	return rc;
-}
 
 /*
  * The loop
@@ -320,7 +160,7 @@ main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	struct mapping m;
-	int rc = parse_options(argc, argv, &o);
+	int rc = options_parse(argc, argv, &o);
 
 	if (rc >= 0)
 		return rc;
@@ -330,16 +170,13 @@ main(int argc, char **argv)
 		log_error("standard input or output is closed");
 		return EXIT_PERMANENT;
 	}
-	if (load_mapping(&o, &m) != 0)
-		return EXIT_PERMANENT;
-	if (o.check) {
-		log_debug("the mapping file is good", kv_uint("rules", m.rules));
-		mapping_free(&m);
-		return EXIT_DONE;
-	}
 	/* For ? in patterns: one character, not one byte. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	sig_init();
+	if (options_inspects(&o))
+		return inspect(&o);
+	if (inspect_load(&o, &m) != 0)
+		return EXIT_PERMANENT;
 	rc = run(&m);
 	mapping_free(&m);
 	return rc;

@@ -61,8 +61,6 @@ static int
 take_relation(struct mapper *m, struct frame_in *in, struct frame *f)
 {
 	struct frame_relation r;
-	const struct rule *rule = NULL;
-	struct plan **end;
 	struct relation *rel;
 	const char *why;
 
@@ -72,14 +70,7 @@ take_relation(struct mapper *m, struct frame_in *in, struct frame *f)
 	if (why != NULL)
 		return damaged(f, why);
 	rel = relations_put(&m->relations, &r);
-	end = &rel->plan;
-	do {
-		rule = mapping_find(m->mapping, rel->name, rule);
-		if (rule == NULL)
-			break;
-		*end = plan_new(m->mapping, rule, rel);
-		end = &(*end)->next;
-	} while (rule->also);
+	rel->plan = plan_all(m->mapping, rel, NULL);
 	return 0;
 }
 

@@ -50,20 +50,27 @@ covers(const struct rule *a, const struct rule *b)
 	    fnmatch(a->table, b->table, 0) == 0;
 }
 
-/* Is the rule left no table by an earlier one that does not let it go on? */
+const struct rule *
+mapping_shadow(const struct mapping *m, const struct rule *rule)
+{
+	for (const struct rule *r = m->rule; r < rule; r++)
+		if (r->table != NULL && rule->table != NULL && !r->also && covers(r, rule))
+			return r;
+	return NULL;
+}
+
 static void
 check_order(const struct mapping *m, struct problems *p)
 {
-	for (size_t i = 0; i < m->rules; i++)
-		for (size_t k = 0; k < i; k++)
-			if (m->rule[i].table != NULL && m->rule[k].table != NULL &&
-			    !m->rule[k].also && covers(&m->rule[k], &m->rule[i])) {
-				problem_warning(p, m->rule[i].at,
-				    "the rule for \"%s\" is never used: the one for \"%s\" at "
-				    "line %u comes first (also: true would let it go on)",
-				    m->rule[i].table, m->rule[k].table, m->rule[k].at.line);
-				break;
-			}
+	for (size_t i = 0; i < m->rules; i++) {
+		const struct rule *shadow = mapping_shadow(m, &m->rule[i]);
+
+		if (shadow != NULL)
+			problem_warning(p, m->rule[i].at,
+			    "the rule for \"%s\" is never used: the one for \"%s\" at line %u comes "
+			    "first (also: true would let it go on)",
+			    m->rule[i].table, shadow->table, shadow->at.line);
+	}
 }
 
 /* Is the index the same text, and made of no more than that? */

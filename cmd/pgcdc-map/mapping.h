@@ -150,6 +150,9 @@ void mapping_load(struct mapping *, const char *file, const char *text, size_t l
 const struct rule *mapping_find(const struct mapping *, const char *schema_table,
     const struct rule *after);
 
+/* The earlier rule that leaves this one no table, as far as their patterns' forms tell it; or NULL. */
+const struct rule *mapping_shadow(const struct mapping *, const struct rule *);
+
 /* Why the text cannot be (part of) an index's name, or NULL.  start: it begins the name. */
 const char *mapping_index_problem(const char *text, size_t len, bool start);
 

@@ -22,15 +22,68 @@ compiler_fail(struct compiler *c, struct mark at, const char *fmt, ...)
 	va_list ap;
 	char *text;
 
-	if (c->plan->error != NULL)
-		return;
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		oom();
 	va_end(ap);
-	buf_printf(&b, "%s: table %s: %s", compiler_place(c, at), c->relation->name, text);
+	if (c->problems != NULL)
+		problem_error(c->problems, at, "table %s: %s", c->relation->name, text);
+	if (c->plan->error == NULL) {
+		buf_printf(&b, "%s: table %s: %s", compiler_place(c, at), c->relation->name, text);
+		c->plan->error = buf_cstr(&b);
+	}
 	free(text);
-	c->plan->error = buf_cstr(&b);
+}
+
+void
+compiler_warn(struct compiler *c, enum log_level level, struct mark at, const char *remedy,
+    const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		oom();
+	va_end(ap);
+	if (c->problems == NULL)
+		log_at(level, text, kv_str("table", c->relation->name),
+		    kv_str("rule", compiler_place(c, at)), kv_str("remedy", remedy));
+	else
+		problem_warning(c->problems, at, "table %s: %s%s%s", c->relation->name, text,
+		    remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+	free(text);
+}
+
+/* A name as SQL has it, in quotes where it must be. */
+static void
+add_identifier(struct buf *b, const char *name)
+{
+	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0' &&
+	    (name[0] < '0' || name[0] > '9')) {
+		buf_adds(b, name);
+		return;
+	}
+	buf_addc(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *name);
+	}
+	buf_addc(b, '"');
+}
+
+char *
+compiler_full_remedy(const struct relation *rel)
+{
+	struct buf b = { 0 };
+
+	buf_adds(&b, "ALTER TABLE ");
+	add_identifier(&b, rel->schema);
+	buf_addc(&b, '.');
+	add_identifier(&b, rel->table);
+	buf_adds(&b, " REPLICA IDENTITY FULL");
+	return buf_cstr(&b);
 }
 
 /*
@@ -78,13 +131,13 @@ add_name(struct compiler *c, const struct template *t, const struct template_par
 
 /* A word that means something else than the column of that name. */
 static void
-warn_word(struct compiler *c, const struct template_part *part)
+warn_word(struct compiler *c, struct mark at, const struct template_part *part)
 {
 	if (relation_column(c->relation, part->text) >= 0)
-		log_warn("a template has a word of its own where a column is called so; "
-			 "the column is written {\"name\"}",
-		    kv_str("table", c->relation->name), kv_str("column", part->text),
-		    kv_str("rule", compiler_place(c, c->rule->at)));
+		compiler_warn(c, LOG_WARN, at, NULL,
+		    "{%s} has a meaning of its own, and there is a column of that name, which "
+		    "would be {\"%s\"}",
+		    part->text, part->text);
 }
 
 static void
@@ -101,7 +154,7 @@ add_part(struct compiler *c, const struct template *t, const struct template_par
 	case TEMPLATE_TEXT: buf_add(literal, part->text, part->len); return;
 	case TEMPLATE_SCHEMA:
 	case TEMPLATE_TABLE:
-		warn_word(c, part);
+		warn_word(c, t->at, part);
 		add_name(c, t, part, literal);
 		return;
 	case TEMPLATE_COLUMN:
@@ -116,7 +169,7 @@ add_part(struct compiler *c, const struct template *t, const struct template_par
 	case TEMPLATE_LSN:
 	case TEMPLATE_SEQ:
 	case TEMPLATE_TIME:
-		warn_word(c, part);
+		warn_word(c, t->at, part);
 		add_piece(out, kinds[part->kind], literal);
 		break;
 	}
@@ -234,7 +287,7 @@ check_identity(struct compiler *c)
 	const struct rule *rule = c->rule;
 	bool moves = rule->on[CHANGE_UPDATE] == DO_INDEX || rule->on[CHANGE_UPDATE] == DO_PARTIAL;
 	bool deletes = rule->on[CHANGE_DELETE] != DO_IGNORE;
-	struct buf remedy = { 0 };
+	char *remedy;
 
 	c->plan->unseen = PLAN_NO_COLUMN;
 	if (rel->identity != 'd' && rel->identity != 'i')
@@ -247,17 +300,16 @@ check_identity(struct compiler *c)
 			continue;
 		if (unseen)
 			c->plan->unseen = c->plan->identity[i];
-		remedy.len = 0;
-		buf_printf(&remedy, "ALTER TABLE %s REPLICA IDENTITY FULL", rel->name);
-		log_warn("index, id or routing needs a column outside the replica identity",
-		    kv_str("table", rel->name), kv_str("column", column->name),
-		    kv_str("rejected", !deletes ? "updates"
-		            : unseen            ? "updates and deletes"
-		                                : "deletes"),
-		    kv_str("rule", compiler_place(c, rule->at)),
-		    kv_str("remedy", buf_cstr(&remedy)));
+		remedy = compiler_full_remedy(rel);
+		compiler_warn(c, LOG_WARN, rule->at, remedy,
+		    "index, id or routing needs column \"%s\", which is outside the replica identity: "
+		    "%s are rejected",
+		    column->name,
+		    !deletes     ? "updates without it"
+		        : unseen ? "updates and deletes without it"
+		                 : "deletes without it");
+		free(remedy);
 	}
-	buf_free(&remedy);
 }
 
 /*
@@ -276,13 +328,16 @@ check_old_column(void *arg, const char *name, bool is_old, size_t offset)
 	struct old_columns *o = arg;
 	const struct relation *rel = o->c->relation;
 	int64_t column = relation_column(rel, name);
+	char *remedy;
 
 	if (!is_old || column < 0 || rel->column[column].in_identity || rel->identity == 'f')
 		return;
-	log_warn("a condition needs an old value outside the replica identity: updates will be "
-		 "rejected where it decides",
-	    kv_str("table", rel->name), kv_str("column", name),
-	    kv_str("rule", compiler_place(o->c, condition_mark(o->condition, offset))));
+	remedy = compiler_full_remedy(rel);
+	compiler_warn(o->c, LOG_WARN, condition_mark(o->condition, offset), remedy,
+	    "the condition needs old.%s, which is outside the replica identity: updates are "
+	    "rejected where it decides",
+	    name);
+	free(remedy);
 }
 
 static struct expr_plan *
@@ -329,17 +384,18 @@ check_names(struct compiler *c, const char *key, const struct column_names *name
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (relation_column(c->relation, names->list[i].column) < 0)
-			log_warn("the rule names a column that the table does not have",
-			    kv_str("table", c->relation->name),
-			    kv_str("column", names->list[i].column), kv_str("key", key),
-			    kv_str("rule", compiler_place(c, names->list[i].at)));
+			compiler_warn(c, LOG_WARN, names->list[i].at, NULL,
+			    "%s names column \"%s\", a column that the table does not have", key,
+			    names->list[i].column);
 }
 
 struct plan *
-plan_new(const struct mapping *m, const struct rule *rule, const struct relation *rel)
+plan_new(const struct mapping *m, const struct rule *rule, const struct relation *rel,
+    struct problems *problems)
 {
 	struct plan *p = xcalloc(1, sizeof(*p));
-	struct compiler c = { .plan = p, .file = m->file, .rule = rule, .relation = rel };
+	struct compiler c = { .plan = p, .file = m->file, .rule = rule, .relation = rel,
+		.problems = problems };
 
 	p->rule = rule;
 	p->relation = rel;
@@ -374,6 +430,22 @@ plan_new(const struct mapping *m, const struct rule *rule, const struct relation
 	    kv_str("rule", compiler_place(&c, rule->at)));
 	buf_free(&c.place);
 	return p;
+}
+
+struct plan *
+plan_all(const struct mapping *m, const struct relation *rel, struct problems *problems)
+{
+	const struct rule *rule = NULL;
+	struct plan *first = NULL, **end = &first;
+
+	do {
+		rule = mapping_find(m, rel->name, rule);
+		if (rule == NULL)
+			break;
+		*end = plan_new(m, rule, rel, problems);
+		end = &(*end)->next;
+	} while (rule->also);
+	return first;
 }
 
 void

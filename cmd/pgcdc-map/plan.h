@@ -100,9 +100,16 @@ struct plan {
 
 /*
  * Compile.  What may be a slip is logged as a warning; what makes the rule useless for
- * this table is left in error, for the first row that needs it.
+ * this table is left in error, for the first row that needs it.  Where problems is not NULL
+ * all of that is collected there instead, and nothing is logged.
  */
-struct plan *plan_new(const struct mapping *, const struct rule *, const struct relation *);
+struct plan *plan_new(const struct mapping *, const struct rule *, const struct relation *,
+    struct problems *);
+
+/*
+ * Compile all rules that take the relation; they hang together by next.  NULL: there is none.
+ */
+struct plan *plan_all(const struct mapping *, const struct relation *, struct problems *);
 
 /* Free it, and those behind it. */
 void plan_free(struct plan *);

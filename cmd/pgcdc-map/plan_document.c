@@ -176,6 +176,17 @@ add_columns(struct compiler *c)
 }
 
 static void
+warn_old(struct compiler *c, const struct column_name *name)
+{
+	char *remedy = compiler_full_remedy(c->relation);
+
+	compiler_warn(c, LOG_INFO, name->at, remedy,
+	    "the old value of \"%s\" is outside the replica identity: field \"%s\" is null",
+	    name->column, name->text);
+	free(remedy);
+}
+
+static void
 add_old(struct compiler *c)
 {
 	for (size_t i = 0; i < c->rule->old.n; i++) {
@@ -191,9 +202,7 @@ add_old(struct compiler *c)
 		if (s->convert != NULL && s->convert->conversion == CONVERT_FLATTEN)
 			s->convert = NULL;
 		if (!c->relation->column[column].in_identity)
-			log_info("an old value is outside the replica identity: it will be null",
-			    kv_str("table", c->relation->name), kv_str("column", name->column),
-			    kv_str("rule", compiler_place(c, name->at)));
+			warn_old(c, name);
 	}
 }
 

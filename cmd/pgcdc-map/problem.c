@@ -8,20 +8,23 @@
 #define MAX_PROBLEMS 100
 
 static void
-add(struct problems *p, struct mark at, bool warning, const char *fmt, va_list ap)
+add(struct problems *p, struct mark at, enum problem_level level, const char *fmt, va_list ap)
 {
+	size_t others = p->n - (p->errors < MAX_PROBLEMS ? p->errors : MAX_PROBLEMS);
 	struct problem *new;
 	char *what;
 
-	if (!warning)
-		p->errors++;
-	if (p->n >= MAX_PROBLEMS)
+	if (level == PROBLEM_ERROR && p->errors++ >= MAX_PROBLEMS)
 		return;
+	if (level != PROBLEM_ERROR && others >= MAX_PROBLEMS) {
+		p->dropped++;
+		return;
+	}
 	if (vasprintf(&what, fmt, ap) < 0)
 		oom();
 	p->list = xrealloc(p->list, (p->n + 1) * sizeof(*p->list));
 	new = &p->list[p->n++];
-	*new = (struct problem) { .at = at, .warning = warning, .what = what };
+	*new = (struct problem) { .at = at, .level = level, .what = what };
 }
 
 void
@@ -30,7 +33,7 @@ problem_error(struct problems *p, struct mark at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(p, at, false, fmt, ap);
+	add(p, at, PROBLEM_ERROR, fmt, ap);
 	va_end(ap);
 }
 
@@ -40,7 +43,19 @@ problem_warning(struct problems *p, struct mark at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(p, at, true, fmt, ap);
+	add(p, at, PROBLEM_WARNING, fmt, ap);
+	va_end(ap);
+}
+
+void
+problem_note(struct problems *p, struct mark at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!p->notes)
+		return;
+	va_start(ap, fmt);
+	add(p, at, PROBLEM_NOTE, fmt, ap);
 	va_end(ap);
 }
 

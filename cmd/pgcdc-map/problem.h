@@ -14,9 +14,15 @@ struct mark {
 	uint32_t line, column;
 };
 
+enum problem_level {
+	PROBLEM_ERROR,
+	PROBLEM_WARNING, /* the file works, but hardly as meant */
+	PROBLEM_NOTE,    /* it works, and this is how */
+};
+
 struct problem {
 	struct mark at;
-	bool warning; /* the file works, but hardly as meant */
+	enum problem_level level;
 	char *what;
 };
 
@@ -24,13 +30,17 @@ struct problem {
 struct problems {
 	struct problem *list;
 	size_t n;
-	size_t errors; /* those that are no warnings, the ones past the limit too */
+	bool notes;    /* notes are wanted; else they are dropped */
+	size_t errors;  /* the ones past the limit too */
+	size_t dropped; /* warnings and notes past it */
 };
 
-/* Add one; behind the hundredth they are only counted. */
+/* Add one; behind the hundredth error, and the hundredth of the others, they are only counted. */
 void problem_error(struct problems *, struct mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void problem_warning(struct problems *, struct mark, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void problem_note(struct problems *, struct mark, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Order them by place: some are found late. */

@@ -39,7 +39,7 @@ shape_new(const msgpack_object *base)
 	return s;
 }
 
-static void
+void
 relation_free(struct relation *rel)
 {
 	if (rel == NULL)

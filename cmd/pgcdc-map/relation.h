@@ -76,6 +76,9 @@ relations_get(struct relations *r, uint32_t relid)
 /* The number of a column, or -1. */
 int64_t relation_column(const struct relation *, const char *name);
 
+/* Free one that is in no set, with its plan; NULL is none. */
+void relation_free(struct relation *);
+
 void relations_clear(struct relations *);
 
 #endif

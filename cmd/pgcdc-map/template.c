@@ -165,6 +165,54 @@ template_of_change(const struct template *t)
 	    template_has(t, TEMPLATE_TIME);
 }
 
+/* A column's name, in quotes where it would be read as something else. */
+static void
+put_column(struct buf *b, const char *name)
+{
+	if (name[strcspn(name, "{}|:\" ")] == '\0' && kind_of(name, strlen(name)) == TEMPLATE_COLUMN) {
+		buf_adds(b, name);
+		return;
+	}
+	buf_addc(b, '"');
+	for (; *name != '\0'; name++) {
+		if (*name == '"')
+			buf_addc(b, '"');
+		buf_addc(b, *name);
+	}
+	buf_addc(b, '"');
+}
+
+static void
+put_text(struct buf *b, const struct template_part *part)
+{
+	for (size_t i = 0; i < part->len; i++) {
+		if (part->text[i] == '{' || part->text[i] == '}')
+			buf_addc(b, part->text[i]);
+		buf_addc(b, part->text[i]);
+	}
+}
+
+void
+template_put(struct buf *b, const struct template *t)
+{
+	for (size_t i = 0; i < t->parts; i++) {
+		const struct template_part *part = &t->part[i];
+
+		if (part->kind == TEMPLATE_TEXT) {
+			put_text(b, part);
+			continue;
+		}
+		buf_addc(b, '{');
+		if (part->kind == TEMPLATE_COLUMN)
+			put_column(b, part->text);
+		else
+			buf_adds(b, part->text);
+		for (size_t k = 0; k < part->filters; k++)
+			filter_put(b, &part->filter[k]);
+		buf_addc(b, '}');
+	}
+}
+
 void
 template_free(struct template *t)
 {

@@ -53,6 +53,9 @@ bool template_has(const struct template *, enum template_kind);
 /* Has it a part that differs from change to change of one row: op, lsn, seq, commit_time? */
 bool template_of_change(const struct template *);
 
+/* Append it as it is written in the file. */
+void template_put(struct buf *, const struct template *);
+
 void template_free(struct template *);
 
 #endif

@@ -1,0 +1,141 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "catalog_query.h"
+#include "log.h"
+
+/* A catalog that is locked, or that so many tables make slow, is no reason to hang. */
+#define STATEMENT_TIMEOUT "60s"
+#define CONNECT_TIMEOUT "10"
+
+static bool
+has_any(const char *text, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strstr(text, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+static void
+say(const char *what, const char *words)
+{
+	size_t n = strlen(words);
+
+	while (n > 0 && words[n - 1] == '\n')
+		n--;
+	log_error(what, kv_strn("server", words, n));
+}
+
+/*
+ * A connection that failed has no SQLSTATE in libpq up to 15.  What the server refuses for
+ * another reason than its state or its load stays refused, and so does what libpq cannot read.
+ */
+static enum catalog_status
+connect_failed(PGconn *conn)
+{
+	static const char *const passing[] = { "too many connections", "too many clients",
+		"remaining connection slots", "starting up", "shutting down", "recovery mode",
+		"accepting connections", "terminating connection", "timeout expired" };
+	static const char *const lasting[] = { "FATAL:", "invalid", "missing \"=\"",
+		"unterminated", "unrecognized", "could not match", "definition of service",
+		"service file", "no password supplied", "does not support SSL", "certificate" };
+	const char *words = PQerrorMessage(conn);
+
+	say("cannot connect to PostgreSQL", words);
+	if (has_any(words, lasting, sizeof(lasting) / sizeof(lasting[0])) &&
+	    !has_any(words, passing, sizeof(passing) / sizeof(passing[0])))
+		return CATALOG_PERMANENT;
+	return CATALOG_TEMPORARY;
+}
+
+static void
+take_notice(void *arg, const PGresult *res)
+{
+	(void)arg;
+	log_debug("the server says",
+	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
+/* Is a connect_timeout given, in conninfo or by the environment? */
+static bool
+has_timeout(const char *conninfo)
+{
+	PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+	bool has = getenv("PGCONNECT_TIMEOUT") != NULL;
+
+	for (PQconninfoOption *o = given; o != NULL && o->keyword != NULL; o++)
+		has |= strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL;
+	PQconninfoFree(given);
+	return has;
+}
+
+enum catalog_status
+catalog_connect(struct catalog *c, const char *conninfo)
+{
+	/* dbname is expanded where it stands; later ones win. */
+	const char *const keys[] = { "dbname", "client_encoding", "fallback_application_name",
+		has_timeout(conninfo) ? NULL : "connect_timeout", NULL };
+	const char *const values[] = { conninfo, "UTF8", "pgcdc-map", CONNECT_TIMEOUT, NULL };
+	PGconn *conn = PQconnectdbParams(keys, values, 1);
+	enum catalog_status status;
+	PGresult *res;
+
+	if (conn == NULL)
+		oom();
+	c->conn = conn;
+	if (PQstatus(conn) != CONNECTION_OK)
+		return connect_failed(conn);
+	PQsetNoticeReceiver(conn, take_notice, NULL);
+	status = catalog_query(c,
+	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES ('search_path', ''),"
+	    " ('statement_timeout', '" STATEMENT_TIMEOUT "'), ('default_transaction_read_only', 'on'))"
+	    " AS s (n, v)",
+	    "cannot set the session's settings", 0, NULL, &res);
+	PQclear(res);
+	return status;
+}
+
+/* Can the same query succeed later?  By the classes of src/backend/utils/errcodes.txt. */
+static bool
+is_passing(const char *sqlstate)
+{
+	static const char *const classes[] = { "08", "40", "53", "55", "57", "58" };
+
+	/* Without one the connection is gone. */
+	if (sqlstate == NULL)
+		return true;
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+enum catalog_status
+catalog_query(struct catalog *c, const char *sql, const char *what, int n,
+    const char *const *values, PGresult **res)
+{
+	bool passing;
+
+	*res = PQexecParams(c->conn, sql, n, NULL, values, NULL, NULL, 0);
+	if (PQresultStatus(*res) == PGRES_TUPLES_OK)
+		return CATALOG_OK;
+	say(what, *res != NULL ? PQresultErrorMessage(*res) : PQerrorMessage(c->conn));
+	passing = is_passing(*res != NULL ? PQresultErrorField(*res, PG_DIAG_SQLSTATE) : NULL);
+	PQclear(*res);
+	*res = NULL;
+	return passing ? CATALOG_TEMPORARY : CATALOG_PERMANENT;
+}
+
+uint32_t
+catalog_oid(const PGresult *res, int row, int column)
+{
+	return (uint32_t)strtoul(PQgetvalue(res, row, column), NULL, 10);
+}
+
+bool
+catalog_bool(const PGresult *res, int row, int column)
+{
+	return *PQgetvalue(res, row, column) == 't';
+}

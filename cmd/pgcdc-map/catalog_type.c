@@ -1,0 +1,201 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "catalog_query.h"
+
+/* Types within types; a composite type cannot hold itself but by an array. */
+#define MAX_DEPTH 32
+
+/* PostgreSQL's own types are known by their OIDs (FirstNormalObjectId in access/transam.h). */
+#define FIRST_OWN_OID 16384
+
+static struct catalog_type *
+find_or_add(struct catalog *c, uint32_t oid)
+{
+	struct catalog_type *t = oidmap_get(&c->types, oid);
+
+	if (t != NULL)
+		return t;
+	t = xcalloc(1, sizeof(*t));
+	*t = (struct catalog_type) { .oid = oid, .typmod = -1 };
+	oidmap_put(&c->types, oid, t);
+	c->unknown++;
+	return t;
+}
+
+const struct catalog_type *
+catalog_type(struct catalog *c, uint32_t oid)
+{
+	return find_or_add(c, oid);
+}
+
+/* One row for each type, of composite types one for each field. */
+static const char query[] =
+    "SELECT t.oid, n.nspname, coalesce(e.typname || '[]', t.typname),"
+    " CASE WHEN e.oid IS NOT NULL THEN 'a'"
+    " WHEN t.typtype = 'b' AND t.typname = 'hstore' AND EXISTS (SELECT FROM pg_catalog.pg_depend d"
+    " JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid WHERE d.objid = t.oid"
+    " AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass"
+    " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+    " AND d.deptype = 'e' AND x.extname = 'hstore') THEN 'h' ELSE t.typtype::text END,"
+    " CASE WHEN e.oid IS NOT NULL THEN e.oid WHEN t.typtype = 'd' THEN t.typbasetype"
+    " WHEN t.typtype = 'r' THEN r.rngsubtype WHEN t.typtype = 'm' THEN r.rngtypid END,"
+    " t.typtypmod, f.attname, f.atttypid, f.atttypmod"
+    " FROM pg_catalog.pg_type t"
+    " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typtype = 'b'"
+    " AND t.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)"
+    " LEFT JOIN pg_catalog.pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)"
+    " LEFT JOIN pg_catalog.pg_attribute f ON t.typtype = 'c' AND f.attrelid = t.typrelid"
+    " AND f.attnum > 0 AND NOT f.attisdropped"
+    " WHERE t.oid = ANY ($1::oid[]) ORDER BY t.oid, f.attnum";
+
+enum { OID, SCHEMA, NAME, KIND, OF, TYPMOD, FIELD, FIELD_TYPE, FIELD_TYPMOD };
+
+static enum catalog_kind
+kind_of(char letter)
+{
+	switch (letter) {
+	case 'a': return TYPE_ARRAY;
+	case 'c': return TYPE_COMPOSITE;
+	case 'd': return TYPE_DOMAIN;
+	case 'e': return TYPE_ENUM;
+	case 'h': return TYPE_HSTORE;
+	case 'm': return TYPE_MULTIRANGE;
+	case 'r': return TYPE_RANGE;
+	default: return TYPE_BASE;
+	}
+}
+
+static int32_t
+typmod_at(const PGresult *res, int row, int column)
+{
+	return (int32_t)strtol(PQgetvalue(res, row, column), NULL, 10);
+}
+
+/* Take the definition that begins in this row; returns the row behind it. */
+static int
+define(struct catalog *c, const PGresult *res, int row)
+{
+	uint32_t oid = catalog_oid(res, row, OID);
+	struct catalog_type *t = find_or_add(c, oid);
+	const char *schema = PQgetvalue(res, row, SCHEMA);
+	struct buf name = { 0 };
+
+	if (strcmp(schema, "pg_catalog") != 0)
+		buf_printf(&name, "%s.", schema);
+	buf_adds(&name, PQgetvalue(res, row, NAME));
+	free(t->name);
+	t->name = buf_cstr(&name);
+	t->kind = kind_of(*PQgetvalue(res, row, KIND));
+	t->typmod = typmod_at(res, row, TYPMOD);
+	if (!PQgetisnull(res, row, OF))
+		t->of = find_or_add(c, catalog_oid(res, row, OF));
+	else if (t->kind != TYPE_COMPOSITE && t->kind != TYPE_ENUM && t->kind != TYPE_HSTORE)
+		t->kind = TYPE_BASE;
+	for (; row < PQntuples(res) && catalog_oid(res, row, OID) == oid; row++) {
+		if (PQgetisnull(res, row, FIELD))
+			continue;
+		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
+		t->field[t->fields++] =
+		    (struct catalog_field) { .name = xstrdup(PQgetvalue(res, row, FIELD)),
+			    .type = find_or_add(c, catalog_oid(res, row, FIELD_TYPE)),
+			    .typmod = typmod_at(res, row, FIELD_TYPMOD) };
+	}
+	return row;
+}
+
+/* The OIDs of those that are unknown, {1,2}; which are known from now on, as far as they are. */
+static char *
+take_unknown(struct catalog *c, struct buf *list)
+{
+	buf_addc(list, '{');
+	for (size_t i = 0; i < c->types.cap; i++) {
+		struct catalog_type *t = c->types.entry[i].thing;
+
+		if (t == NULL || t->name != NULL)
+			continue;
+		buf_printf(list, "%s%u", list->len > 1 ? "," : "", t->oid);
+		t->name = xstrdup("unknown");
+	}
+	buf_addc(list, '}');
+	c->unknown = 0;
+	return buf_cstr(list);
+}
+
+enum catalog_status
+catalog_types_read(struct catalog *c)
+{
+	enum catalog_status status = CATALOG_OK;
+
+	while (status == CATALOG_OK && c->unknown > 0) {
+		struct buf list = { 0 };
+		const char *values[] = { take_unknown(c, &list) };
+		PGresult *res;
+
+		status = catalog_query(c, query, "cannot look up types", 1, values, &res);
+		for (int row = 0; res != NULL && row < PQntuples(res);)
+			row = define(c, res, row);
+		PQclear(res);
+		buf_free(&list);
+	}
+	return status;
+}
+
+/*
+ * Bases
+ */
+
+static struct shape *
+shape_of(const struct catalog_type *t, unsigned depth)
+{
+	struct shape *s = xcalloc(1, sizeof(*s));
+
+	while (t->of != NULL && t->oid >= FIRST_OWN_OID)
+		t = t->of;
+	if (t->kind != TYPE_COMPOSITE) {
+		s->oid = t->oid;
+		return s;
+	}
+	if (depth == MAX_DEPTH)
+		return s;
+	s->field = xcalloc(t->fields, sizeof(*s->field));
+	for (; s->fields < t->fields; s->fields++) {
+		struct shape_field *f = &s->field[s->fields];
+
+		f->name = xstrdup(t->field[s->fields].name);
+		f->len = strlen(f->name);
+		f->shape = shape_of(t->field[s->fields].type, depth + 1);
+	}
+	return s;
+}
+
+void
+catalog_type_base(const struct catalog_type *t, struct relation_column *column)
+{
+	column->type_oid = column->base_oid = t->oid;
+	while (t->of != NULL && t->oid >= FIRST_OWN_OID)
+		t = t->of;
+	if (t->kind == TYPE_COMPOSITE)
+		column->shape = shape_of(t, 0);
+	else
+		column->base_oid = t->oid;
+}
+
+void
+catalog_types_free(struct catalog *c)
+{
+	for (size_t i = 0; i < c->types.cap; i++) {
+		struct catalog_type *t = c->types.entry[i].thing;
+
+		if (t == NULL)
+			continue;
+		for (size_t k = 0; k < t->fields; k++)
+			free(t->field[k].name);
+		free(t->field);
+		free(t->name);
+		free(t);
+	}
+	oidmap_free(&c->types);
+}

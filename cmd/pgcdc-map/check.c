@@ -1,0 +1,199 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "plan.h"
+
+/* Not in the file. */
+static const struct mark nowhere = { 0, 0 };
+
+/*
+ * Tables
+ */
+
+/*
+ * Without an identity PostgreSQL refuses updates and deletes themselves, as soon as a
+ * publication has them (CheckCmdReplicaIdentity in execReplication.c).
+ */
+static void
+check_replica_identity(const struct catalog_table *t, const struct plan *plan, struct problems *p)
+{
+	const struct relation *rel = t->relation;
+	const struct rule *rule = plan != NULL ? plan->rule : NULL;
+	struct mark at = rule != NULL ? rule->at : nowhere;
+	const char *why = rel->identity == 'n' ? "REPLICA IDENTITY NOTHING"
+	    : rel->identity == 'i'             ? "a replica identity whose index is gone"
+	                                       : "no replica identity, for want of a primary key "
+	                                         "that is not deferrable";
+
+	if (!t->update && !t->delete)
+		return;
+	for (uint32_t i = 0; i < rel->columns; i++)
+		if (rel->column[i].in_identity)
+			return;
+	/* Rows that are only inserted do well without; partitions have their own identity. */
+	if (t->partitioned || rule == NULL ||
+	    (rule->on[CHANGE_UPDATE] == DO_IGNORE && rule->on[CHANGE_DELETE] == DO_IGNORE)) {
+		problem_warning(p, at,
+		    "table %s has %s, and publication %s has its updates or deletes: PostgreSQL "
+		    "refuses them; give it a primary key, or REPLICA IDENTITY FULL",
+		    rel->name, why, t->publications);
+		return;
+	}
+	problem_error(p, at,
+	    "table %s has %s, and publication %s has its updates or deletes: PostgreSQL refuses "
+	    "them; give it a primary key, or REPLICA IDENTITY FULL",
+	    rel->name, why, t->publications);
+}
+
+static void
+check_table(const struct mapping *m, struct catalog_table *t, struct problems *p)
+{
+	struct relation *rel = t->relation;
+
+	rel->plan = plan_all(m, rel, p);
+	if (rel->plan == NULL)
+		problem_warning(p, nowhere,
+		    "table %s is in publication %s, and no rule takes it: its rows are dropped",
+		    rel->name, t->publications);
+	check_replica_identity(t, rel->plan, p);
+	if (t->different_lists)
+		problem_error(p, rel->plan != NULL ? rel->plan->rule->at : nowhere,
+		    "table %s has different columns in publications %s, which PostgreSQL refuses",
+		    rel->name, t->publications);
+	for (const struct plan *plan = rel->plan; plan != NULL; plan = plan->next)
+		check_plan(t, plan, p);
+}
+
+/*
+ * Rules
+ */
+
+bool
+check_takes(const struct rule *rule, const struct relation *rel)
+{
+	for (const struct plan *plan = rel->plan; plan != NULL; plan = plan->next)
+		if (plan->rule == rule)
+			return true;
+	return false;
+}
+
+/* What a rule says of a table by its name, and that is not there. */
+static void
+tell_absence(const struct rule *rule, enum catalog_absence absence, const char *other,
+    struct problems *p)
+{
+	switch (absence) {
+	case ABSENT_MISSING:
+		problem_error(p, rule->at, "table \"%s\" does not exist", rule->table);
+		break;
+	case ABSENT_UNPUBLISHED:
+		problem_warning(p, rule->at,
+		    "table \"%s\" is in no publication that is read: ALTER PUBLICATION … ADD TABLE",
+		    rule->table);
+		break;
+	case ABSENT_PARTITION:
+		problem_error(p, rule->at,
+		    "\"%s\" is a partition that is published under its root's name: the rule is to "
+		    "be for \"%s\"",
+		    rule->table, other);
+		break;
+	case ABSENT_ROOT:
+		problem_error(p, rule->at,
+		    "\"%s\" is published under the names of its partitions, such as \"%s\": ALTER "
+		    "PUBLICATION … SET (publish_via_partition_root = true), or a pattern",
+		    rule->table, other);
+		break;
+	case ABSENT_UNLOGGED:
+		problem_error(p, rule->at,
+		    "\"%s\" is unlogged or temporary, and cannot be published", rule->table);
+		break;
+	case ABSENT_VIEW:
+		problem_error(p, rule->at,
+		    "\"%s\" is a view, which has no changes of its own: the rules are to be for its "
+		    "tables",
+		    rule->table);
+		break;
+	case ABSENT_MATERIALIZED:
+		problem_error(p, rule->at,
+		    "\"%s\" is a materialized view, which cannot be published: the rules are to be "
+		    "for its tables",
+		    rule->table);
+		break;
+	case ABSENT_FOREIGN:
+		problem_error(p, rule->at,
+		    "\"%s\" is a foreign table, whose changes are logged where it is: publish it "
+		    "there",
+		    rule->table);
+		break;
+	case ABSENT_OTHER:
+		problem_error(p, rule->at, "\"%s\" is no table", rule->table);
+		break;
+	}
+}
+
+/* An earlier rule has its table, or all of them. */
+static bool
+tell_earlier(const struct mapping *m, const struct catalog *c, const struct rule *rule,
+    struct problems *p)
+{
+	for (size_t i = 0; i < c->tables; i++) {
+		const struct relation *rel = c->table[i].relation;
+		const struct rule *before = rule == m->rule ? NULL : rule - 1;
+
+		if (mapping_find(m, rel->name, before) != rule || rel->plan == NULL)
+			continue;
+		/* Where patterns are enough to tell, it was said of the file alone. */
+		if (mapping_shadow(m, rule) == NULL)
+			problem_warning(p, rule->at,
+			    "the rule is never used: earlier ones take the published tables like "
+			    "\"%s\"",
+			    rule->table);
+		return true;
+	}
+	return false;
+}
+
+static enum catalog_status
+check_rule(const struct mapping *m, struct catalog *c, const struct rule *rule,
+    struct problems *p)
+{
+	enum catalog_absence absence;
+	enum catalog_status status;
+	char *other;
+
+	for (size_t i = 0; i < c->tables; i++)
+		if (check_takes(rule, c->table[i].relation))
+			return CATALOG_OK;
+	if (tell_earlier(m, c, rule, p))
+		return CATALOG_OK;
+	if (rule->is_pattern) {
+		problem_warning(
+		    p, rule->at, "no published table is like \"%s\"", rule->table);
+		return CATALOG_OK;
+	}
+	status = catalog_find(c, rule->table, &absence, &other);
+	if (status == CATALOG_OK)
+		tell_absence(rule, absence, other, p);
+	free(other);
+	return status;
+}
+
+enum catalog_status
+check_tables(const struct mapping *m, struct catalog *c, struct problems *p)
+{
+	enum catalog_status status = CATALOG_OK;
+
+	for (size_t i = 0; i < c->absents; i++)
+		problem_error(p, nowhere, "publication \"%s\" does not exist in this database",
+		    c->absent[i]);
+	if (c->tables == 0 && c->absents == 0)
+		problem_warning(p, nowhere, "no table of this database is in a publication%s",
+		    c->named ? " that was named" : "");
+	for (size_t i = 0; i < c->tables; i++)
+		check_table(m, &c->table[i], p);
+	for (size_t i = 0; status == CATALOG_OK && i < m->rules; i++)
+		status = check_rule(m, c, &m->rule[i], p);
+	problems_sort(p);
+	return status;
+}

@@ -1,0 +1,429 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "compiler.h"
+#include "field_type.h"
+
+struct check {
+	const struct catalog_table *table;
+	const struct relation *relation;
+	const struct plan *plan;
+	const struct rule *rule;
+	struct problems *problems;
+	char *full; /* the statement that makes old rows whole */
+};
+
+static bool
+is_full(const struct check *c)
+{
+	return c->relation->identity == 'f';
+}
+
+/* Is something done with updates (deletes), and do they come? */
+static bool
+has_updates(const struct check *c)
+{
+	return c->table->update && c->rule->on[CHANGE_UPDATE] != DO_IGNORE;
+}
+
+static bool
+has_deletes(const struct check *c)
+{
+	return c->table->delete && c->rule->on[CHANGE_DELETE] != DO_IGNORE;
+}
+
+/*
+ * What is published
+ */
+
+static void
+check_published(const struct check *c)
+{
+	const struct catalog_table *t = c->table;
+	const char *missing = NULL, *effect = NULL;
+
+	if (!t->insert && c->rule->on[CHANGE_INSERT] != DO_IGNORE) {
+		missing = "inserts";
+		effect = "new rows make no documents";
+	} else if (!t->update && c->rule->on[CHANGE_UPDATE] != DO_IGNORE) {
+		missing = t->delete || c->rule->on[CHANGE_DELETE] == DO_IGNORE ? "updates"
+									       : "updates and deletes";
+		effect = "documents stay as they were first";
+	} else if (!t->delete && c->rule->on[CHANGE_DELETE] != DO_IGNORE) {
+		missing = "deletes";
+		effect = "documents of deleted rows stay";
+	}
+	if (missing != NULL)
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: publication %s has no %s of it: %s; ALTER PUBLICATION … SET (publish = "
+		    "…), or say ignore in \"on\"",
+		    c->relation->name, t->publications, missing, effect);
+	if (!t->truncate && c->rule->truncate != TRUNCATE_IGNORE)
+		problem_warning(c->problems, c->rule->truncate_at,
+		    "table %s: publication %s does not have its TRUNCATE", c->relation->name,
+		    t->publications);
+}
+
+/*
+ * The id
+ */
+
+/* Does this filter make one text of two? */
+static bool
+is_lossy(const struct filter *f)
+{
+	return f->kind != FILTER_STRING && f->kind != FILTER_HASH && f->kind != FILTER_DEFAULT;
+}
+
+static const struct plan_piece *
+id_piece(const struct plan *plan, uint32_t column, bool whole)
+{
+	for (size_t i = 0; i < plan->id.pieces; i++) {
+		const struct plan_piece *piece = &plan->id.piece[i];
+		bool lossy = false;
+
+		if (piece->kind != PIECE_COLUMN || piece->column != column)
+			continue;
+		for (size_t k = 0; k < piece->filters; k++)
+			lossy |= is_lossy(&piece->filter[k]);
+		if (!whole || !lossy)
+			return piece;
+	}
+	return NULL;
+}
+
+static bool
+has_default(const struct plan_piece *piece)
+{
+	for (size_t k = 0; k < piece->filters; k++)
+		if (piece->filter[k].kind == FILTER_DEFAULT)
+			return true;
+	return false;
+}
+
+/* Why this index does not keep ids apart; NULL: it does.  Empty: it has other columns. */
+static const char *
+index_flaw(const struct check *c, const struct catalog_index *index)
+{
+	bool nullable = false;
+
+	if (index->hidden || index->columns == 0)
+		return "";
+	for (size_t i = 0; i < index->columns; i++) {
+		const struct plan_piece *piece = id_piece(c->plan, index->column[i], true);
+
+		if (piece == NULL)
+			return "";
+		/* Where null is no id, it is no matter that nulls are distinct. */
+		nullable |= !c->table->column[index->column[i]].not_null && has_default(piece);
+	}
+	if (index->expressions)
+		return "";
+	if (index->deferrable)
+		return "is deferrable";
+	if (index->partial)
+		return "is partial";
+	if (!index->valid)
+		return "is not valid";
+	if (nullable && !index->nulls_not_distinct)
+		return "takes nulls for distinct";
+	return NULL;
+}
+
+static void
+check_unique(const struct check *c)
+{
+	const struct catalog_index *flawed = NULL;
+	const char *flaw = NULL;
+
+	if (c->rule->no_id || c->plan->id.pieces == 0 || template_of_change(&c->rule->id))
+		return;
+	for (size_t i = 0; i < c->table->indexes; i++) {
+		const char *why = index_flaw(c, &c->table->index[i]);
+
+		if (why == NULL)
+			return;
+		if (*why == '\0' || flawed != NULL)
+			continue;
+		flawed = &c->table->index[i];
+		flaw = why;
+	}
+	if (flawed != NULL)
+		problem_warning(c->problems,
+		    c->rule->id.parts > 0 ? c->rule->id.at : c->rule->at,
+		    "table %s: the unique index of the id's columns, \"%s\", %s: several rows may pass "
+		    "through one id, and the document of one be lost",
+		    c->relation->name, flawed->name, flaw);
+	else
+		problem_warning(c->problems, c->rule->id.at,
+		    "table %s: no unique index makes sure that the id is of one row: those with one "
+		    "id share a document",
+		    c->relation->name);
+}
+
+/* A null is no id, no index and no routing. */
+static void
+check_nulls(const struct check *c, const struct plan_text *t, struct mark at)
+{
+	for (size_t i = 0; i < t->pieces; i++) {
+		const struct plan_piece *piece = &t->piece[i];
+
+		if (piece->kind != PIECE_COLUMN || has_default(piece) ||
+		    c->table->column[piece->column].not_null)
+			continue;
+		problem_warning(c->problems, at,
+		    "table %s: column \"%s\" may be null, and a row without %s is %s; NOT NULL, or "
+		    "{%s|default:…}",
+		    c->relation->name, c->relation->column[piece->column].name, t->what,
+		    t == &c->plan->id && c->plan->policy->skip_null_id ? "left out" : "rejected",
+		    c->relation->column[piece->column].name);
+	}
+}
+
+/*
+ * What updates and deletes leave out
+ */
+
+static bool
+may_be_absent(const struct check *c, uint32_t column)
+{
+	return c->table->column[column].toastable && !c->relation->column[column].in_identity &&
+	    !is_full(c) && has_updates(c);
+}
+
+static void
+check_toast(const struct check *c)
+{
+	static const char *const effects[] = { [TOAST_MERGE] = "is taken over from the document",
+		[TOAST_REJECT] = "makes it a reject", [TOAST_NULL] = "is null in the document",
+		[TOAST_OMIT] = "is missing in the document" };
+	struct buf names = { 0 };
+	size_t n = 0;
+
+	if (c->rule->on[CHANGE_UPDATE] == DO_PARTIAL || c->rule->on[CHANGE_UPDATE] == DO_SCRIPT)
+		return;
+	for (size_t i = 0; i < c->plan->document.fields; i++) {
+		const struct plan_slot *slot = &c->plan->document.field[i].slot[0];
+
+		if (slot->kind != SLOT_NEW || !may_be_absent(c, slot->column))
+			continue;
+		buf_printf(&names, "%s\"%s\"", n++ > 0 ? ", " : "",
+		    c->relation->column[slot->column].name);
+	}
+	if (n > 0 && c->rule->toast == TOAST_MERGE)
+		problem_note(c->problems, c->rule->at,
+		    "table %s: a large value of %s that an update leaves alone %s by esbulk-write",
+		    c->relation->name, buf_cstr(&names), effects[c->rule->toast]);
+	else if (n > 0)
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: a large value of %s that an update leaves alone %s, by \"toast\"; %s",
+		    c->relation->name, buf_cstr(&names), effects[c->rule->toast], c->full);
+	buf_free(&names);
+}
+
+struct condition_check {
+	const struct check *check;
+	const struct condition *condition;
+	const char *what;
+};
+
+static void
+check_condition_column(void *arg, const char *name, bool is_old, size_t offset)
+{
+	const struct condition_check *cc = arg;
+	const struct check *c = cc->check;
+	int64_t column = relation_column(c->relation, name);
+
+	/* Of old ones the compiler says it. */
+	if (column < 0 || is_old)
+		return;
+	if (may_be_absent(c, (uint32_t)column))
+		problem_warning(c->problems, condition_mark(cc->condition, offset),
+		    "table %s: %s needs column \"%s\": an update that leaves a large value of it "
+		    "alone is rejected; %s",
+		    c->relation->name, cc->what, name, c->full);
+	if (c->relation->identity != 'f' && !c->relation->column[column].in_identity &&
+	    has_deletes(c) && c->rule->on[CHANGE_DELETE] != DO_DELETE)
+		problem_warning(c->problems, condition_mark(cc->condition, offset),
+		    "table %s: %s needs column \"%s\", which deletes do not bring: they are "
+		    "rejected; %s",
+		    c->relation->name, cc->what, name, c->full);
+}
+
+static void
+check_condition(const struct check *c, const struct condition *condition, const char *what)
+{
+	struct condition_check cc = { .check = c, .condition = condition, .what = what };
+
+	if (condition->expr != NULL)
+		expr_columns(condition->expr, check_condition_column, &cc);
+}
+
+/* An update brings them whole, but for large values. */
+static void
+check_identity_toast(const struct check *c)
+{
+	for (size_t i = 0; i < c->plan->identities; i++)
+		if (may_be_absent(c, c->plan->identity[i]))
+			problem_warning(c->problems, c->rule->at,
+			    "table %s: index, id or routing needs column \"%s\": an update that leaves "
+			    "a large value of it alone is rejected; %s",
+			    c->relation->name, c->relation->column[c->plan->identity[i]].name,
+			    c->full);
+}
+
+static void
+check_old_rows(const struct check *c)
+{
+	enum reaction delete = c->rule->on[CHANGE_DELETE];
+
+	if (is_full(c))
+		return;
+	if (c->rule->on[CHANGE_UPDATE] == DO_PARTIAL && has_updates(c))
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: without an old row nobody knows what an update changed: a partial "
+		    "update sends all columns that came; %s",
+		    c->relation->name, c->full);
+	if ((delete == DO_INDEX || delete == DO_CREATE) && has_deletes(c))
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: a deleted row's document can have the columns of the replica identity "
+		    "alone; %s",
+		    c->relation->name, c->full);
+}
+
+/*
+ * Fields
+ */
+
+static void
+check_name(const struct check *c, const char *name)
+{
+	/* As documents of Elasticsearch 7 to 9 and OpenSearch 1 to 3 must not have them. */
+	static const char *const taken[] = { "_id", "_index", "_source", "_type", "_routing",
+		"_version", "_seq_no", "_primary_term", "_field_names", "_ignored", "_nested_path" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcmp(name, taken[i]) == 0) {
+			problem_error(c->problems, c->rule->at,
+			    "table %s: search servers refuse a field \"%s\", which is a name of their "
+			    "own; fields: { rename: { %s: another } }",
+			    c->relation->name, name, name);
+			return;
+		}
+	if (len == 0 || name[0] == '.' || name[len - 1] == '.' || strstr(name, "..") != NULL)
+		problem_error(c->problems, c->rule->at,
+		    "table %s: search servers refuse a field \"%s\": with dots it is a path, whose "
+		    "parts are not empty; give it another name by \"rename\"",
+		    c->relation->name, name);
+	else if (strchr(name, '.') != NULL)
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: field \"%s\" is a path to search servers: \"%.*s\" becomes an object",
+		    c->relation->name, name, (int)strcspn(name, "."), name);
+	else if (name[0] == '_')
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: field \"%s\" begins as search servers' own names do",
+		    c->relation->name, name);
+}
+
+/* "a" and "a.b": the first one must be an object. */
+static void
+check_paths(const struct check *c, const struct plan_field *f)
+{
+	for (size_t i = 0; i < c->plan->document.fields; i++) {
+		const struct plan_field *around = &c->plan->document.field[i];
+		size_t len = strlen(around->name);
+		struct field_type type = { 0 };
+
+		if (len == 0 || strncmp(f->name, around->name, len) != 0 || f->name[len] != '.')
+			continue;
+		field_type_of(c->plan, c->table, around, &type);
+		if (type.kind != FIELD_OBJECT && type.kind != FIELD_OPAQUE &&
+		    type.kind != FIELD_DYNAMIC)
+			problem_error(c->problems, c->rule->at,
+			    "table %s: field \"%s\" would be in field \"%s\", which is no object; "
+			    "give it another name by \"rename\"",
+			    c->relation->name, f->name, around->name);
+		field_type_free(&type);
+	}
+}
+
+/* flatten and join of what has no members or elements. */
+static void
+check_conversions(const struct check *c)
+{
+	for (size_t i = 0; i < c->rule->convert.n; i++) {
+		const struct column_name *name = &c->rule->convert.list[i];
+		int64_t column = relation_column(c->relation, name->column);
+		const struct catalog_type *t;
+		bool good = true;
+
+		if (column < 0)
+			continue;
+		t = c->table->column[column].type;
+		while (t->kind == TYPE_DOMAIN)
+			t = t->of;
+		if (name->conversion == CONVERT_FLATTEN)
+			good = t->kind == TYPE_COMPOSITE || t->kind == TYPE_HSTORE ||
+			    t->kind == TYPE_RANGE || strcmp(t->name, "json") == 0 ||
+			    strcmp(t->name, "jsonb") == 0;
+		else if (name->conversion == CONVERT_JOIN)
+			good = t->kind == TYPE_ARRAY;
+		if (!good)
+			problem_warning(c->problems, name->at,
+			    "table %s: %s of column \"%s\", whose type %s has no %s",
+			    c->relation->name,
+			    name->conversion == CONVERT_JOIN ? "join" : "flatten", name->column,
+			    c->relation->column[column].type,
+			    name->conversion == CONVERT_JOIN ? "elements" : "members");
+	}
+}
+
+static void
+check_fields(const struct check *c)
+{
+	bool creates = c->rule->on[CHANGE_INSERT] == DO_CREATE, timestamp = false;
+
+	for (size_t i = 0; i < c->plan->document.fields; i++) {
+		const struct plan_field *f = &c->plan->document.field[i];
+		const struct column_name *convert = f->slot[0].convert;
+
+		timestamp |= strcmp(f->name, "@timestamp") == 0;
+		if (convert != NULL && convert->conversion == CONVERT_FLATTEN)
+			continue;
+		check_name(c, f->name);
+		check_paths(c, f);
+	}
+	if (creates && !timestamp)
+		problem_note(c->problems, c->rule->at,
+		    "table %s: no field is called \"@timestamp\", which documents of a data stream "
+		    "must have",
+		    c->relation->name);
+}
+
+void
+check_plan(const struct catalog_table *t, const struct plan *plan, struct problems *p)
+{
+	struct check c = { .table = t,
+		.relation = t->relation,
+		.plan = plan,
+		.rule = plan->rule,
+		.problems = p,
+		.full = compiler_full_remedy(t->relation) };
+
+	check_published(&c);
+	check_unique(&c);
+	check_nulls(&c, &plan->index, c.rule->index.at);
+	if (c.rule->id.parts > 0)
+		check_nulls(&c, &plan->id, c.rule->id.at);
+	check_nulls(&c, &plan->routing, c.rule->routing.at);
+	check_toast(&c);
+	check_identity_toast(&c);
+	check_condition(&c, &c.rule->where, "where");
+	check_condition(&c, &c.rule->delete_when, "delete_when");
+	check_old_rows(&c);
+	check_fields(&c);
+	check_conversions(&c);
+	free(c.full);
+}
