@@ -46,6 +46,18 @@ check_replica_identity(const struct catalog_table *t, const struct plan *plan, s
 	    rel->name, why, t->publications);
 }
 
+/* To the reader a key that is published in part is none. */
+static void
+check_key(const struct catalog_table *t, const struct plan *plan, struct problems *p)
+{
+	for (size_t i = 0; i < t->indexes; i++)
+		if (t->index[i].primary && t->index[i].hidden)
+			problem_warning(p, plan != NULL ? plan->rule->at : nowhere,
+			    "table %s: publication %s leaves columns of the primary key out, so it has "
+			    "none here",
+			    t->relation->name, t->publications);
+}
+
 static void
 check_table(const struct mapping *m, struct catalog_table *t, struct problems *p)
 {
@@ -56,6 +68,7 @@ check_table(const struct mapping *m, struct catalog_table *t, struct problems *p
 		problem_warning(p, nowhere,
 		    "table %s is in publication %s, and no rule takes it: its rows are dropped",
 		    rel->name, t->publications);
+	check_key(t, rel->plan, p);
 	check_replica_identity(t, rel->plan, p);
 	if (t->different_lists)
 		problem_error(p, rel->plan != NULL ? rel->plan->rule->at : nowhere,
@@ -187,7 +200,10 @@ check_tables(const struct mapping *m, struct catalog *c, struct problems *p)
 	for (size_t i = 0; i < c->absents; i++)
 		problem_error(p, nowhere, "publication \"%s\" does not exist in this database",
 		    c->absent[i]);
-	if (c->tables == 0 && c->absents == 0)
+	/* One misspelt name would make a long list of tables that are not published. */
+	if (c->absents > 0)
+		return CATALOG_OK;
+	if (c->tables == 0)
 		problem_warning(p, nowhere, "no table of this database is in a publication%s",
 		    c->named ? " that was named" : "");
 	for (size_t i = 0; i < c->tables; i++)

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "compiler.h"
 #include "field_type.h"
+#include "rule.h"
 
 struct check {
 	const struct catalog_table *table;
@@ -260,17 +261,20 @@ check_condition(const struct check *c, const struct condition *condition, const 
 		expr_columns(condition->expr, check_condition_column, &cc);
 }
 
-/* An update brings them whole, but for large values. */
+/* Those that never change are enough for an update, if they come; of others the compiler says it. */
 static void
-check_identity_toast(const struct check *c)
+check_stable(const struct check *c)
 {
-	for (size_t i = 0; i < c->plan->identities; i++)
-		if (may_be_absent(c, c->plan->identity[i]))
+	for (size_t i = 0; i < c->plan->identities; i++) {
+		uint32_t column = c->plan->identity[i];
+		const char *name = c->relation->column[column].name;
+
+		if (fields_has_column(&c->rule->stable, name) && may_be_absent(c, column))
 			problem_warning(c->problems, c->rule->at,
 			    "table %s: index, id or routing needs column \"%s\": an update that leaves "
 			    "a large value of it alone is rejected; %s",
-			    c->relation->name, c->relation->column[c->plan->identity[i]].name,
-			    c->full);
+			    c->relation->name, name, c->full);
+	}
 }
 
 static void
@@ -419,7 +423,7 @@ check_plan(const struct catalog_table *t, const struct plan *plan, struct proble
 		check_nulls(&c, &plan->id, c.rule->id.at);
 	check_nulls(&c, &plan->routing, c.rule->routing.at);
 	check_toast(&c);
-	check_identity_toast(&c);
+	check_stable(&c);
 	check_condition(&c, &c.rule->where, "where");
 	check_condition(&c, &c.rule->delete_when, "delete_when");
 	check_old_rows(&c);

@@ -100,6 +100,8 @@ put_rule(struct buf *b, const struct mapping *m, const struct rule *rule)
 		[TOAST_OMIT] = "omit: the document loses them",
 	};
 
+	struct buf script = { 0 };
+
 	buf_printf(b, "rule for %s (%s:%u:%u)\n", rule->table, m->file, rule->at.line,
 	    rule->at.column);
 	if (rule->also)
@@ -123,6 +125,12 @@ put_rule(struct buf *b, const struct mapping *m, const struct rule *rule)
 	put_line(b, "delete", reaction_text(rule, CHANGE_DELETE));
 	put_truncate(b, rule);
 	put_line(b, "snapshot", reaction_text(rule, CHANGE_SNAPSHOT));
+	if (rule->script.source != NULL) {
+		buf_printf(&script, "%s: %s",
+		    rule->script.lang != NULL ? rule->script.lang : "painless", rule->script.source);
+		put_line(b, "script", buf_cstr(&script));
+		buf_free(&script);
+	}
 	put_line(b, "toast", toasts[rule->toast]);
 	put_line(b, "versions",
 	    has_versions(rule) ? "from the commit's LSN" : "none: at least once");

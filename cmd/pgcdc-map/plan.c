@@ -426,8 +426,9 @@ plan_new(const struct mapping *m, const struct rule *rule, const struct relation
 	p->delete_when = compile_condition(&c, &rule->delete_when);
 	compiler_document(&c);
 	compile_script(&c);
-	log_debug("table is mapped", kv_str("table", rel->name),
-	    kv_str("rule", compiler_place(&c, rule->at)));
+	if (problems == NULL)
+		log_debug("table is mapped", kv_str("table", rel->name),
+		    kv_str("rule", compiler_place(&c, rule->at)));
 	buf_free(&c.place);
 	return p;
 }

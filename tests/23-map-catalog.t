@@ -1,0 +1,365 @@
+#!/bin/sh
+#
+# pgcdc-map with a database: --check says what its tables are not good for, --explain what
+# becomes of them, --template how they are to be indexed, as a real node takes it.
+
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+need_pg
+pg_db
+cd "$T" || exit 1
+version=$(sql 'SHOW server_version_num')
+sql "CREATE ROLE ${ID}_poor"
+
+# rules RULE...: the mapping m.yml of these rules; they are at 2:5, 3:5...
+rules() {
+	{
+		echo tables:
+		printf '  - { %s }\n' "$@"
+	} >m.yml
+}
+
+# says STATUS EXPECTED DESCRIPTION [OPTION...]: what --check of m.yml says, for publication
+# p; the file's name is left out.
+says() {
+	status=$1 expected=$2 what=$3
+	shift 3
+	pgcdc-map -m m.yml -d '' -p p --check "$@" >out 2>err
+	is "$? $(sed 's/^m\.yml:* *//; / debug /d' err)" "$status $expected" "$what"
+}
+
+# tables SQL: and a publication p of them.
+tables() {
+	sql "SET client_min_messages = error; DROP PUBLICATION IF EXISTS p;
+	DROP SCHEMA public CASCADE; CREATE SCHEMA public; $1"
+}
+
+# The command line -------------------------------------------------------------------
+
+rules 'table: public.users, index: users' >m.yml
+exits 100 '-d without anything to do' pgcdc-map -m m.yml -d ''
+like "$(cat err)" '^pgcdc-map: -d is for --check' 'says what it is for'
+exits 100 '-p without -d' pgcdc-map -m m.yml -p p --check
+like "$(cat err)" '^pgcdc-map: -p needs -d' 'says what it needs'
+exits 100 '--template without -d' pgcdc-map -m m.yml --template
+like "$(cat err)" '^pgcdc-map: --template needs -d' 'says what it needs'
+exits 100 'an empty publication' pgcdc-map -m m.yml -d '' -p p,,q --check
+like "$(cat err)" 'empty publication name' 'says so'
+exits 111 'nobody listens' pgcdc-map -m m.yml -d 'host=127.0.0.1 port=1' --check
+like "$(cat err)" 'cannot connect to PostgreSQL.*port 1 failed' 'says where'
+exits 100 'no such database' pgcdc-map -m m.yml -d "dbname=${ID}_none" --check
+like "$(cat err)" 'cannot connect.*database.*does not exist' 'says so'
+exits 100 'a conninfo that is none' pgcdc-map -m m.yml -d 'port=x y' --check
+exits 100 'a publication that is not there' pgcdc-map -m m.yml -d '' -p none --check
+is "$(cat err)" 'm.yml: publication "none" does not exist in this database' 'says so'
+
+# Tables -----------------------------------------------------------------------------
+
+tables 'CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, created_on timestamptz);
+CREATE TABLE books (id serial PRIMARY KEY, name text NOT NULL, created_on timestamptz);
+CREATE PUBLICATION p FOR TABLE users'
+rules 'table: public.users, index: users'
+says 0 '' 'a good mapping has nothing said of it'
+is "$(cat out)" '' 'and nothing printed'
+exits 0 'no rights on the tables are needed' \
+    pgcdc-map -m m.yml -d "options='-c role=${ID}_poor'" -p p --check
+rules 'table: public.users, index: users' 'table: public.books, index: books'
+says 0 '3:5: warning: table "public.books" is in no publication that is read: ALTER PUBLICATION … ADD TABLE' \
+    'a table that is not published'
+sql 'CREATE PUBLICATION p2 FOR TABLE books'
+exits 0 'without -p all publications count' pgcdc-map -m m.yml -d '' --check
+is "$(cat err)" '' 'those of all tables'
+sql 'DROP PUBLICATION p2; CREATE TABLE more (id int PRIMARY KEY); CREATE VIEW v AS SELECT 1 AS id;
+CREATE MATERIALIZED VIEW mv AS SELECT 1 AS id; CREATE UNLOGGED TABLE ul (id int);
+CREATE SEQUENCE s; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
+CREATE FOREIGN TABLE ft (id int) SERVER s;
+CREATE TABLE part (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+ALTER PUBLICATION p ADD TABLE more, part'
+rules 'table: public.users, index: a' 'table: public.v, index: a' 'table: public.mv, index: a' \
+    'table: public.ul, index: a' 'table: public.s, index: a' 'table: public.ft, index: a' \
+    'table: public.part, index: a' 'table: public.gone, index: a' 'table: "x.*", index: a'
+says 100 'warning: table public.more is in publication p, and no rule takes it: its rows are dropped
+warning: table public.part_1 is in publication p, and no rule takes it: its rows are dropped
+3:5: "public.v" is a view, which has no changes of its own: the rules are to be for its tables
+4:5: "public.mv" is a materialized view, which cannot be published: the rules are to be for its tables
+5:5: "public.ul" is unlogged or temporary, and cannot be published
+6:5: "public.s" is no table
+7:5: "public.ft" is a foreign table, whose changes are logged where it is: publish it there
+8:5: "public.part" is published under the names of its partitions, such as "public.part_1": ALTER PUBLICATION … SET (publish_via_partition_root = true), or a pattern
+9:5: table "public.gone" does not exist
+10:5: warning: no published table is like "x.*"' 'tables that are not there, or no tables'
+sql 'ALTER PUBLICATION p SET (publish_via_partition_root = true)'
+rules 'table: public.part_1, index: a' 'table: "public.[bmu]*", index: b' 'table: "public.u*s", index: c'
+says 100 'warning: table public.part is in publication p, and no rule takes it: its rows are dropped
+2:5: "public.part_1" is a partition that is published under its root'\''s name: the rule is to be for "public.part"
+4:5: warning: the rule is never used: earlier ones take the published tables like "public.u*s"' \
+    'a partition, and a rule that is left nothing'
+sql 'DROP PUBLICATION p; CREATE PUBLICATION p FOR ALL TABLES'
+rules 'table: public.p*, index: a' 'table: public.u*, index: b'
+says 0 'warning: table public.books is in publication p, and no rule takes it: its rows are dropped
+warning: table public.more is in publication p, and no rule takes it: its rows are dropped' \
+    'all tables are those that can be published'
+
+# Names and types --------------------------------------------------------------------
+
+tables 'CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, created_on timestamptz);
+ALTER TABLE users REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE users'
+rules 'table: public.users, index: "b-{x}", id: "{idd}", routing: "{nam}", pipeline: "{p}"'
+says 100 '2:35: table public.users: no column "x"
+2:48: table public.users: no column "idd"
+2:66: table public.users: no column "nam"
+2:85: table public.users: no column "p"' 'columns of templates'
+rules 'table: public.users, index: b, where: "nam = 1", fields: { set: { a: "{b}" } }' \
+    "table: public.users, index: b"
+sed -i '2s/index: b/also: true, &/; 3s/index: b/&, delete_when: "id > '"'x'"'"/' m.yml
+says 100 '2:58: table public.users: public.users has no column "nam"
+2:88: table public.users: no column "b"
+3:57: table public.users: "x" is no valid int4' 'columns and types of conditions, by all rules'
+rules 'table: public.users, index: b, script: { source: s, params: { a: "{b}" }, upsert: { c: "{d}" } }, on: { insert: script, update: ignore, delete: ignore }'
+says 100 '2:72: table public.users: no column "b"
+2:94: table public.users: no column "d"' 'columns of scripts'
+rules 'table: public.users, index: b, stable: [s], fields: { exclude: [e], rename: { n: m }, old: { o: p }, types: { t: bool }, flatten: [name], join: { id: "," } }'
+says 0 '2:47: warning: table public.users: stable names column "s", a column that the table does not have
+2:71: warning: table public.users: exclude names column "e", a column that the table does not have
+2:85: warning: table public.users: rename names column "n", a column that the table does not have
+2:100: warning: table public.users: old names column "o", a column that the table does not have
+2:117: warning: table public.users: types, split, join or flatten names column "t", a column that the table does not have
+2:138: warning: table public.users: flatten of column "name", whose type text has no members
+2:153: warning: table public.users: join of column "id", whose type int4 has no elements' \
+    'columns of fields'
+rules 'table: public.users, index: b, fields: { rename: { id: name }, old: { name: created_on } }'
+says 100 '2:5: table public.users: two columns would become field "name"
+2:77: table public.users: two columns would become field "created_on"' 'two columns for one field'
+tables 'CREATE TABLE "Users" (id int PRIMARY KEY, _id int, _x int, ".a" int, "a.b" int, a int, "j.k" int, j jsonb);
+CREATE PUBLICATION p FOR TABLE "Users"'
+rules 'table: public.Users, index: "x-{table}"'
+says 100 '2:5: table public.Users: search servers refuse a field "_id", which is a name of their own; fields: { rename: { _id: another } }
+2:5: warning: table public.Users: field "_x" begins as search servers'\'' own names do
+2:5: table public.Users: search servers refuse a field ".a": with dots it is a path, whose parts are not empty; give it another name by "rename"
+2:5: warning: table public.Users: field "a.b" is a path to search servers: "a" becomes an object
+2:5: table public.Users: field "a.b" would be in field "a", which is no object; give it another name by "rename"
+2:5: warning: table public.Users: field "j.k" is a path to search servers: "j" becomes an object
+2:35: table public.Users: index "x-Users": index names are lower case' 'names that search servers refuse'
+rules 'table: public.Users, index: "{table|lower}", fields: { rename: { _id: an_id }, exclude: [.a, a.b, j.k, _x] }'
+says 0 '' 'and the remedies'
+tables "SELECT format('CREATE TABLE wide (id int PRIMARY KEY, %s)', string_agg('c' || i || ' text', ', '))
+    FROM generate_series(1, 500) i \\gexec
+CREATE PUBLICATION p FOR TABLE wide"
+rules 'table: public.wide, index: w'
+says 0 '2:5: warning: index "w" gets 1001 fields, and search servers allow an index 1000 by default: index.mapping.total_fields.limit, which --template sets' \
+    'more fields than an index may have'
+
+# Keys and replica identities --------------------------------------------------------
+
+tables 'CREATE TABLE nokey (a int, b text); CREATE TABLE deferred (a int PRIMARY KEY DEFERRABLE);
+CREATE TABLE nothing (a int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING;
+CREATE PUBLICATION p FOR TABLE nokey, deferred, nothing'
+rules 'table: public.nokey, index: a' 'table: public.deferred, index: a' 'table: public.nothing, index: a'
+says 100 '2:5: table public.nokey: it has no primary key, so its rule needs an "id", such as id: "{a}"
+2:5: table public.nokey has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL
+3:5: warning: table public.deferred: index, id or routing needs column "a", which is outside the replica identity: updates and deletes without it are rejected; ALTER TABLE public.deferred REPLICA IDENTITY FULL
+3:5: table public.deferred has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL
+3:5: warning: table public.deferred: the unique index of the id'\''s columns, "deferred_pkey", is deferrable: several rows may pass through one id, and the document of one be lost
+4:5: table public.nothing has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL' \
+    'no key, no identity'
+is "$(sql 'UPDATE nothing SET a = 2' 2>&1 | grep -c 'does not have a replica identity')" 1 \
+    'PostgreSQL does refuse them'
+sql "ALTER PUBLICATION p SET TABLE nokey; ALTER PUBLICATION p SET (publish = 'insert')"
+rules 'table: public.nokey, index: a, id: null, on: { insert: create, update: ignore, delete: ignore }'
+says 0 '' 'events need neither'
+says 0 '2:5: note: table public.nokey: no field is called "@timestamp", which documents of a data stream must have' \
+    'and data streams a time, which -v says' -v
+tables 'CREATE TABLE u (a int NOT NULL, b int, c text NOT NULL, d int NOT NULL, e int NOT NULL, x int PRIMARY KEY);
+ALTER TABLE u REPLICA IDENTITY FULL; CREATE UNIQUE INDEX ON u (a) WHERE a > 0; CREATE UNIQUE INDEX ON u (b);
+CREATE UNIQUE INDEX ON u (c); CREATE UNIQUE INDEX ON u (lower(c)); ALTER TABLE u ADD CONSTRAINT u_d UNIQUE (d) DEFERRABLE;
+CREATE PUBLICATION p FOR TABLE u'
+unique='several rows may pass through one id, and the document of one be lost'
+none='no unique index makes sure that the id is of one row: those with one id share a document'
+for column in a 'b|default:0' d e 'c|lower' c 'c|hash' x b; do
+	rules "table: public.u, index: a, id: \"{$column}\""
+	case $column in
+	a) said="2:38: warning: table public.u: the unique index of the id's columns, \"u_a_idx\", is partial: $unique" ;;
+	b) said='2:38: warning: table public.u: column "b" may be null, and a row without id is rejected; NOT NULL, or {b|default:…}' ;;
+	b\|*) said="2:38: warning: table public.u: the unique index of the id's columns, \"u_b_idx\", takes nulls for distinct: $unique" ;;
+	d) said="2:38: warning: table public.u: the unique index of the id's columns, \"u_d\", is deferrable: $unique" ;;
+	e | c\|lower) said="2:38: warning: table public.u: $none" ;;
+	*) said= ;;
+	esac
+	says 0 "$said" "an id of $column"
+done
+tables "CREATE TABLE t (id int PRIMARY KEY, tenant text NOT NULL, state text, body text, n int);
+CREATE PUBLICATION p FOR TABLE t"
+full='ALTER TABLE public.t REPLICA IDENTITY FULL'
+rules 'table: public.t, index: "t-{tenant}", routing: "{state}"'
+says 0 "2:5: warning: table public.t: index, id or routing needs column \"tenant\", which is outside the replica identity: updates and deletes without it are rejected; $full
+2:5: warning: table public.t: index, id or routing needs column \"state\", which is outside the replica identity: updates and deletes without it are rejected; $full
+2:54: warning: table public.t: column \"state\" may be null, and a row without routing is rejected; NOT NULL, or {state|default:…}" \
+    'an index and a routing outside the identity'
+rules 'table: public.t, index: "t-{n|default:0}", stable: [n], on: { delete: ignore }'
+says 0 '' 'stable columns are sure'
+rules 'table: public.t, index: "t-{tenant}", stable: [tenant], on: { delete: ignore }'
+says 0 "2:5: warning: table public.t: index, id or routing needs column \"tenant\": an update that leaves a large value of it alone is rejected; $full" \
+    'but for large values'
+rules "table: public.t, index: t, where: \"old.n = 1 or state = 'x' or n = 2\", on: { delete: index }"
+says 0 "2:5: warning: table public.t: a deleted row's document can have the columns of the replica identity alone; $full
+2:42: warning: table public.t: the condition needs old.n, which is outside the replica identity: updates are rejected where it decides; $full
+2:55: warning: table public.t: where needs column \"state\": an update that leaves a large value of it alone is rejected; $full
+2:55: warning: table public.t: where needs column \"state\", which deletes do not bring: they are rejected; $full
+2:70: warning: table public.t: where needs column \"n\", which deletes do not bring: they are rejected; $full" \
+    'conditions on what is not sent'
+rules 'table: public.t, index: t, on: { update: partial }, fields: { old: { n: was } }'
+says 0 "2:5: warning: table public.t: without an old row nobody knows what an update changed: a partial update sends all columns that came; $full
+2:76: warning: table public.t: the old value of \"n\" is outside the replica identity: field \"was\" is null; $full" \
+    'partial updates and old values without old rows'
+for toast in merge reject 'null' omit; do
+	rules "table: public.t, index: t, toast: $toast, fields: { include: [id, body] }"
+	case $toast in
+	merge) said='' ;;
+	reject) said='makes it a reject' ;;
+	'null') said='is null in the document' ;;
+	omit) said='is missing in the document' ;;
+	esac
+	says 0 "${said:+2:5: warning: table public.t: a large value of \"body\" that an update leaves alone $said, by \"toast\"; $full}" \
+	    "large values: $toast"
+done
+rules 'table: public.t, index: t, fields: { include: [id, body] }'
+says 0 '2:5: note: table public.t: a large value of "body" that an update leaves alone is taken over from the document by esbulk-write' \
+    'large values that are merged, which -v says' -v
+sql "$full"
+rules "table: public.t, index: \"t-{tenant}\", where: \"old.n = 1 or state = 'x'\", toast: omit, on: { update: partial, delete: index }, fields: { old: { n: was } }"
+says 0 '' 'with FULL all of that is well'
+
+# Publications -----------------------------------------------------------------------
+
+tables "CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t WITH (publish = 'insert')"
+rules 'table: public.t, index: "t", on: { truncate: fail }'
+says 0 '2:5: warning: table public.t: publication p has no updates and deletes of it: documents stay as they were first; ALTER PUBLICATION … SET (publish = …), or say ignore in "on"
+2:52: warning: table public.t: publication p does not have its TRUNCATE' 'inserts alone'
+rules 'table: public.t, index: "t", on: { update: ignore, delete: ignore }'
+says 0 '' 'which the rule can know'
+sql "ALTER PUBLICATION p SET (publish = 'insert, update')"
+rules 'table: public.t, index: "t"'
+says 0 '2:5: warning: table public.t: publication p has no deletes of it: documents of deleted rows stay; ALTER PUBLICATION … SET (publish = …), or say ignore in "on"' \
+    'no deletes'
+sql "ALTER PUBLICATION p SET (publish = 'update, delete')"
+says 0 '2:5: warning: table public.t: publication p has no inserts of it: new rows make no documents; ALTER PUBLICATION … SET (publish = …), or say ignore in "on"' \
+    'no inserts'
+if [ "$version" -ge 150000 ]; then
+	tables 'CREATE TABLE t (id int, k int, a int, b int, PRIMARY KEY (id, k));
+	ALTER TABLE t REPLICA IDENTITY FULL;
+	CREATE PUBLICATION p FOR TABLE t (id, a)'
+	rules 'table: public.t, index: "t", where: "b = 1"'
+	says 100 '2:5: table public.t: it has no primary key, so its rule needs an "id", such as id: "{id}"
+2:5: warning: table public.t: publication p leaves columns of the primary key out, so it has none here
+2:44: table public.t: public.t has no column "b"' 'a list of columns'
+	sql 'CREATE PUBLICATION p2 FOR TABLE t'
+	rules 'table: public.t, index: "t", id: "{id}-{a|default:0}"'
+	exits 100 'two lists' pgcdc-map -m m.yml -d '' -p p,p2 --check
+	like "$(cat err)" 'm.yml:2:5: table public.t has different columns in publications p, p2' 'are refused'
+fi
+
+# --explain --------------------------------------------------------------------------
+
+cat >m.yml <<'END'
+tables:
+  - table: public.users
+    also: true
+    index: "users-{tenant|lower}"
+    where: "name <> 'x'"
+    fields:
+      exclude: [tags]
+      rename: { created_on: createdAt }
+      old: { name: old_name }
+      set: { kind: user, all: { by: "{name}" }, "{": "{{" }
+      types: { n: string }
+      flatten: { home: home_ }
+  - table: public.u*
+    index: counts
+    id: "{\"table\"}"
+    on: { insert: script, update: partial, delete: ignore, truncate: fail }
+    upsert: true
+    script: { source: "ctx._source.n += params.n", params: { n: 1 } }
+    fields: { include: ["table"] }
+END
+tables 'CREATE TYPE home AS (street text, no int);
+CREATE TABLE users (id int, "table" text NOT NULL, tenant text NOT NULL, name text, created_on timestamptz,
+    tags text[], n numeric(10,2), home home, PRIMARY KEY (tenant, id));
+CREATE TABLE other (id int PRIMARY KEY);
+CREATE PUBLICATION p FOR TABLE users, other'
+cat >expected <<'END'
+rule for public.users (m.yml:2:5)
+    also          later rules are looked at as well
+    index         users-{tenant|lower}
+    id            the primary key
+    where         name <> 'x'
+    insert        index the row
+    update        index the new row; the document moves with index, id and routing
+    delete        delete the document
+    truncate      nothing: the documents stay
+    snapshot      index the row
+    toast         merge: taken over from the stored document
+    versions      from the commit's LSN
+    table public.users
+      publication   p: insert update delete truncate
+      identity      default (id, tenant)
+      id            {tenant}|{id}
+      fields
+        id                      id int4
+        table                   table text
+        tenant                  tenant text
+        name                    name text
+        createdAt               created_on timestamptz
+        n                       n numeric, as string
+        home_*                  home public.home, its members
+        old_name                old name text: null, for it is outside the replica identity
+        kind                    "user"
+        all                     { by: {name} }
+        {                       "{"
+rule for public.u* (m.yml:13:5)
+    index         counts
+    id            {"table"}
+    insert        run the script on the document
+    update        update the changed fields; a document that is not there is made
+    delete        nothing
+    truncate      stop
+    snapshot      nothing: scripts are for changes
+    script        painless: ctx._source.n += params.n
+    toast         merge: taken over from the stored document
+    versions      none: at least once
+    table public.users
+      publication   p: insert update delete truncate
+      identity      default (id, tenant)
+      fields
+        table                   table text
+no rule, so that rows are dropped
+    table public.other
+END
+exits 0 '--explain' pgcdc-map -m m.yml -d '' -p p --explain
+same out expected 'tells what becomes of each table'
+is "$(cat err)" '' 'and warnings are for --check'
+cat >expected.file <<'END'
+    fields        of all columns but tags
+      createdAt               created_on
+      old_name                old name
+      column                  n, as string
+      column                  home, its members
+      kind                    "user"
+      all                     { by: {name} }
+      {                       "{"
+END
+pgcdc-map -m m.yml --explain >out
+{
+	sed -n '1,/versions/p' expected
+	cat expected.file
+	sed -n '/u\*/,/versions/p' expected
+	echo '    fields        of columns table'
+} >expected.all
+same out expected.all 'without a database as far as the file tells'
+exits 100 'a mapping with errors' sh -c 'sed "s/{tenant|/{tenan|/" m.yml >bad.yml; exec pgcdc-map -m bad.yml -d "" --explain'
+is "$(cat out)" '' 'is not explained'
+like "$(cat err)" '^bad.yml:4:12: table public.users: no column "tenan"' 'but said what is wrong with'
+exits 0 '--check and --explain' pgcdc-map -m m.yml -d '' --check --explain
+like "$(cat err) $(cat out)" 'warning:.*REPLICA.*' 'are both'
+
+done_testing
