@@ -259,6 +259,22 @@ if [ "$version" -ge 150000 ]; then
 	like "$(cat err)" 'm.yml:2:5: table public.t has different columns in publications p, p2' 'are refused'
 fi
 
+# Generated columns are published by 18 alone, and there where the publication says so.
+tables 'CREATE TABLE t (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED, b int);
+ALTER TABLE t DROP COLUMN a CASCADE; CREATE PUBLICATION p FOR TABLE t'
+rules 'table: public.t, index: "t"'
+pgcdc-map -m m.yml -d '' -p p --explain >out
+is "$(sed '1,/fields/d' out | tr -s ' ')" ' id id int4
+ b b int4' 'columns that were dropped, or are not published, are none'
+if [ "$version" -ge 180000 ]; then
+	sql 'ALTER TABLE t ADD g int GENERATED ALWAYS AS (b * 2) STORED;
+	ALTER PUBLICATION p SET (publish_generated_columns = stored)'
+	pgcdc-map -m m.yml -d '' -p p --explain >out
+	is "$(sed '1,/fields/d' out | tr -s ' ')" ' id id int4
+ b b int4
+ g g int4' 'generated columns that are published'
+fi
+
 # --explain --------------------------------------------------------------------------
 
 cat >m.yml <<'END'
@@ -361,5 +377,111 @@ is "$(cat out)" '' 'is not explained'
 like "$(cat err)" '^bad.yml:4:12: table public.users: no column "tenan"' 'but said what is wrong with'
 exits 0 '--check and --explain' pgcdc-map -m m.yml -d '' --check --explain
 like "$(cat err) $(cat out)" 'warning:.*REPLICA.*' 'are both'
+
+# --template -------------------------------------------------------------------------
+
+tables "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TYPE place AS (street text, no int, at timestamptz, tags text[]);
+CREATE DOMAIN price AS numeric(12, 2); CREATE TYPE floatspan AS RANGE (subtype = float8);
+CREATE TABLE t (id int8 PRIMARY KEY, tenant text NOT NULL, i2 int2, i4 int4, o oid, f4 float4, f8 float8, b bool,
+    n numeric, n18 numeric(18), n19 numeric(19), n2 numeric(10, 2), p price, name varchar(20), c char(3), nm name,
+    d date, ts timestamp, tz timestamptz, ti time, tiz timetz, iv interval, u uuid, m mood, ip inet, net cidr,
+    mac macaddr, mon money, bits varbit, x xml, v tsvector, lsn pg_lsn, j json, jb jsonb, by bytea,
+    r int4range, nr numrange, dr daterange, tr tstzrange, fs floatspan, mr nummultirange, pl place, pls place[],
+    ia int[], ta text[], na price[], da date[], ja jsonb[], pt point, shape text, h text, csv text, words text[],
+    num text, flag text, day text, doc text, fl place, fj jsonb);
+CREATE PUBLICATION p FOR TABLE t"
+cat >m.yml <<END
+defaults: { nan: null, infinity: null }
+tables:
+  - table: public.t
+    index: "$ID-{tenant}-x"
+    fields:
+      set: { copy: "{i4}", text: "{i4}/{i2}", kind: row, seven: 7, half: 0.5, yes: true }
+      types: { num: number, flag: bool, day: date, doc: json, h: string, pt: geo_point, shape: geojson }
+      split: { csv: "," }
+      join: { words: " " }
+      flatten: { fl: fl_ }
+      exclude: [fj]
+      old: { i4: was }
+END
+exits 0 '--template' pgcdc-map -m m.yml -d '' -p p --template
+is "$(cat err) $(sed -n 1p out) $(wc -l <out)" " PUT /_index_template/pgcdc-$ID-_-x 2" 'a line that says where, and one of JSON'
+sed 1d out >template
+exits 0 '--template=INDEX' pgcdc-map -m m.yml -d '' -p p "--template=$ID-here-x"
+same out template 'the JSON alone, of the index that is meant'
+exits 100 'an index that no rule writes' pgcdc-map -m m.yml -d '' -p p --template=other
+like "$(cat err)" 'no rule writes to that index.*index=other' 'is said'
+is "$(jq -r '.template.mappings.properties | to_entries[] | "\(.key) \(.value.type // "object")" + (.value | if .enabled == false then "-" elif .fields then "+" else "" end)' template | tr '\n' ,)" \
+    'id long,tenant text+,i2 short,i4 integer,o long,f4 double,f8 double,b boolean,n double,n18 long,n19 double,n2 double,p double,name text+,c text+,nm text+,d date,ts date,tz date,ti keyword,tiz keyword,iv keyword,u keyword,m keyword,ip keyword,net keyword,mac keyword,mon keyword,bits keyword,x keyword,v keyword,lsn keyword,j object-,jb object-,by binary,r object,nr object,dr object,tr object,fs object,mr object,pl object,pls object,ia integer,ta text+,na double,da date,ja object-,pt geo_point,shape geo_shape,h text+,csv text+,words text+,num double,flag boolean,day date,doc object-,fl_street text+,fl_no integer,fl_at date,fl_tags text+,was integer,copy integer,text text+,kind text+,seven long,half double,yes boolean,' \
+    'types for all columns'
+
+# Two rules for one index; other policies.
+cat >two.yml <<'END'
+defaults: { numeric: string, bytea: hex, bc: string, nan: string }
+tables:
+  - { table: public.t, index: both, also: true, fields: { include: [n, by, d, f8, i2, i4, m, pl] } }
+  - { table: public.t, index: both, fields: { include: [id], rename: { id: i2 }, set: { i4: yes, m: "a {m}", pl: 1 } } }
+END
+pgcdc-map -m two.yml -d '' -p p --template=both >out 2>err
+is "$(jq -r '.template.mappings.properties | to_entries[] | "\(.key) \(.value.type)"' out | tr '\n' ,)" \
+    'i2 long,i4 text,f8 keyword,n keyword,d keyword,m text,by keyword,pl object,' \
+    'what is a string, and the wider of two types'
+is "$(cat err)" 'two.yml:4:5: warning: table public.t: field "i2" of index "both" is long here, and short by another rule or table
+two.yml:4:5: warning: table public.t: field "i4" of index "both" is text here, and integer by another rule or table
+two.yml:4:5: warning: table public.t: field "m" of index "both" is text here, and keyword by another rule or table
+two.yml:4:5: warning: table public.t: field "pl" of index "both" is long here, and object by another rule or table' \
+    'with a warning for each'
+
+if [ -n "${PGCDC_TEST_NO_ES:-}" ]; then
+	skip 'a node takes templates and documents' 'no search node'
+	done_testing
+	exit
+fi
+need_es
+sql "SELECT 1 FROM pg_create_logical_replication_slot('$ID', 'pgoutput')" >null
+sql "INSERT INTO t (id, tenant) VALUES (1, 'a');
+INSERT INTO t VALUES (2, 'a', -32768, 2147483647, 4294967295, 3.4e38, 1e308, true,
+    12345678901234567890.12345, 999999999999999999, 9999999999999999999, 99999999.99, 1.5, repeat('ä', 20), 'x', 'nm',
+    '2026-02-28', '2026-01-02 03:04:05.123456', '2026-01-02 03:04:05+02', '24:00', '01:02:03.5+09', '1 year -2 days',
+    '6f1ed002-ab5d-4b1e-8b5d-0123456789ab', 'glad', '10.1.2.3/8', '10.0.0.0/8', '08:00:2b:01:02:03', '-1234.5',
+    '101', '<a>b</a>', 'a fat cat', '16/B374D848', '{\"a\": [1, \"x\", {\"b\": null}]}', '[1, \"x\"]', '\\\\x00ff',
+    '[1,5)', '(1.5,]', '[2020-01-01,infinity)', '(,)', '[1.5,2]', '{[1,2],(5,)}', ROW('s', 1, now(), '{a,b}'),
+    ARRAY[ROW('s', 1, NULL, NULL)::place, NULL], '{{1,NULL},{3,4}}', '{a,NULL}', '{1.5,2}', '{0044-03-15 BC}',
+    ARRAY['1', '\"x\"', '{\"a\":1}']::jsonb[], '(13.4,52.5)', NULL, 'h', 'a, b', '{x,y}', ' 1.50 ', 'on',
+    '2026-01-02 03:04:05+02', '{\"x\": [1]}', ROW('s', 1, now(), '{a}'));
+INSERT INTO t (id, tenant, n, n18, f8, d, ts, tz, dr, tr, nr, j, jb, x, bits, name, h, mr, r, num) VALUES
+    (9223372036854775807, 'a', 'NaN', -1, 'NaN', '4713-01-01 BC', '294276-12-31 23:59:59.999999', '0044-03-15 BC',
+    'empty', '[-infinity,2020-01-01 BC)', '(,)', '1', '\"x\"', repeat('<a/>', 20000)::xml, repeat('1', 40000)::varbit,
+    '', repeat('word ', 20000), '{}', 'empty', '1e400'),
+    (-1, 'a', 1e900, 0, '-Infinity', '5874897-12-31', 'infinity', '-infinity', '[5874897-01-01,)',
+    '(,infinity)', '[1e400,)', 'null', 'true', '<a/>', '', 'x', repeat('x', 100000), '{(,)}', '(,)', '-0');" ||
+    bail 'no rows'
+# A node without geo_shape will do.
+jq -c 'del(.template.mappings.properties.shape)' template >other && mv other template
+exits 0 'the node takes a template' es PUT "_index_template/$ID-1" @template || diag <out
+pgcdc-read -s "$ID" -p p --until-caught-up 2>read.log | pgcdc-map -m m.yml 2>map.log |
+    esbulk-write -u "$PGCDC_TEST_ES_URL" 2>write.log
+sql "SELECT pg_drop_replication_slot('$ID')" >null
+is "$(es_docs "$ID-a-x" | cut -f 1 | tr '\n' ' ')" '-1 1 2 9223372036854775807 ' 'and all rows as documents' ||
+    cut -c 1-600 ./*.log | diag
+is_json "$(es GET "$ID-a-x/_mapping" | jq -S '.[].mappings')" "$(jq -S .template.mappings template)" \
+    'whose fields are those of the template, and no others'
+# found QUERY: the ids of what it finds.
+found() {
+	es POST "$ID-a-x/_search" "{\"query\":$1,\"sort\":[\"id\"],\"_source\":false}" | jq -r '.hits.hits[]._id' | tr '\n' ' '
+}
+is "$(found '{"range":{"d":{"lt":"0001-01-01"}}}')" '9223372036854775807 ' 'years BC can be searched'
+is "$(found '{"range":{"r.lower":{"lte":1}}}')$(found '{"term":{"pl.street.keyword":"s"}}')$(found '{"term":{"u":"6f1ed002-ab5d-4b1e-8b5d-0123456789ab"}}')$(found '{"match":{"h":"word"}}')" \
+    '2 2 2 9223372036854775807 ' 'so can ranges, composite values, ids and words'
+tables "SELECT format('CREATE TABLE wide (id int PRIMARY KEY, %s)', string_agg('c' || i || ' text', ', '))
+    FROM generate_series(1, 600) i \\gexec
+CREATE PUBLICATION p FOR TABLE wide"
+rules "table: public.wide, index: $ID-wide"
+pgcdc-map -m m.yml -d '' -p p "--template=$ID-wide" >template 2>err
+es PUT "_index_template/$ID-2" @template >null && es PUT "$ID-wide" >null
+is "$(es GET "$ID-wide/_settings" | jq -r '.[].settings.index.mapping.total_fields.limit')" 2000 \
+    'an index of many fields may have them'
+es DELETE "_index_template/$ID-1" >null
+es DELETE "_index_template/$ID-2" >null
 
 done_testing
