@@ -2,7 +2,7 @@
 #
 #   make            build the programs into build/bin
 #   make check      install what is missing, build, run all tests (real servers)
-#   make check-matrix   the reader's tests on PostgreSQL 14 to 18
+#   make check-matrix   what talks to PostgreSQL, on 14 to 18
 #   make check-long     longer runs: 200 random workloads, longer outages
 #   make asan       the reader's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on pgoutput, frames, JSON, shapes, conditions (FUZZ_SECONDS=30 each)
@@ -118,7 +118,7 @@ check:
 	$(MAKE) all tests
 	sh tests/run
 
-# The reader's tests on every major version of PostgreSQL.
+# What talks to PostgreSQL, on every major version of it.
 check-matrix:
 	sh tests/deps
 	$(MAKE) all tests

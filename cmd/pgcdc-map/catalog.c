@@ -60,10 +60,7 @@ enum { I_TABLE, I_NAME, I_PRIMARY, I_DEFERRABLE, I_VALID, I_PARTIAL, I_EXPRESSIO
 static struct catalog_table *
 table_of(const struct catalog *c, uint32_t relid)
 {
-	for (size_t i = 0; i < c->tables; i++)
-		if (c->table[i].relation->relid == relid)
-			return &c->table[i];
-	return NULL;
+	return oidmap_get(&c->by_relid, relid);
 }
 
 static void
@@ -183,8 +180,12 @@ read_tables(struct catalog *c, const char *const *publications, const char *attn
 	status = catalog_query(
 	    c, buf_cstr(&sql), "cannot look up the published tables", 1, publications, &res);
 	c->table = xcalloc(status == CATALOG_OK ? (size_t)PQntuples(res) : 0, sizeof(*c->table));
-	for (int row = 0; res != NULL && row < PQntuples(res); row++)
-		take_table(&c->table[c->tables++], res, row);
+	for (int row = 0; res != NULL && row < PQntuples(res); row++) {
+		struct catalog_table *t = &c->table[c->tables++];
+
+		take_table(t, res, row);
+		oidmap_put(&c->by_relid, t->relation->relid, t);
+	}
 	PQclear(res);
 	buf_free(&sql);
 	return status;
@@ -326,15 +327,6 @@ catalog_find(struct catalog *c, const char *schema_table, enum catalog_absence *
 	return CATALOG_OK;
 }
 
-const struct catalog_table *
-catalog_table(const struct catalog *c, const char *schema_table)
-{
-	for (size_t i = 0; i < c->tables; i++)
-		if (strcmp(c->table[i].relation->name, schema_table) == 0)
-			return &c->table[i];
-	return NULL;
-}
-
 void
 catalog_free(struct catalog *c)
 {
@@ -351,6 +343,7 @@ catalog_free(struct catalog *c)
 		relation_free(t->relation);
 	}
 	free(c->table);
+	oidmap_free(&c->by_relid);
 	for (size_t i = 0; i < c->absents; i++)
 		free(c->absent[i]);
 	free(c->absent);

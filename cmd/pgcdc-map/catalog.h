@@ -71,6 +71,7 @@ struct catalog_table {
 struct catalog {
 	struct catalog_table *table;
 	size_t tables;
+	struct oidmap by_relid; /* the same tables */
 	struct oidmap types; /* struct catalog_type */
 	size_t unknown;      /* those of them that are to be looked up */
 	char **absent; /* publications of -p that do not exist */
@@ -108,9 +109,6 @@ enum catalog_absence {
 /* *other is to be freed; NULL where the kind has none. */
 enum catalog_status catalog_find(struct catalog *, const char *schema_table,
     enum catalog_absence *, char **other) __attribute__((warn_unused_result));
-
-/* The published table of that name, or NULL. */
-const struct catalog_table *catalog_table(const struct catalog *, const char *schema_table);
 
 void catalog_free(struct catalog *);
 
