@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "action.h"
+#include "json.h"
 #include "utf8.h"
 
 #define MAX_ID    512 /* IndexRequest's limit, bytes */
@@ -10,17 +11,112 @@
 
 /* "Index name limitations" of the create index API. */
 static bool
-legal_index(struct frame_str s)
+legal_name(struct frame_str s, const char *forbidden)
 {
 	if (s.len == 0 || s.len > MAX_INDEX || strchr("-_+", s.ptr[0]) != NULL)
 		return false;
 	if (s.ptr[0] == '.' && (s.len == 1 || (s.len == 2 && s.ptr[1] == '.')))
 		return false;
 	for (uint32_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.ptr[i] <= ' ' || strchr("\\/*?\"<>|,#:", s.ptr[i]) != NULL ||
+		if ((unsigned char)s.ptr[i] <= ' ' || strchr(forbidden, s.ptr[i]) != NULL ||
 		    (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z'))
 			return false;
 	return true;
+}
+
+static bool
+legal_index(struct frame_str s)
+{
+	return legal_name(s, "\\/*?\"<>|,#:");
+}
+
+static bool
+legal_id(struct frame_str s)
+{
+	return s.len > 0 && s.len <= MAX_ID && utf8_valid(s.ptr, s.len);
+}
+
+/* With a start of its own, so that it takes in no index by accident, least a hidden one. */
+static bool
+legal_pattern(struct frame_str s)
+{
+	if (!legal_name(s, "\\/?\"<>|,#:") || s.ptr[0] == '*' || !utf8_valid(s.ptr, s.len))
+		return false;
+	return s.ptr[0] != '.' || memchr(s.ptr, '*', s.len) == NULL;
+}
+
+struct frame_str
+action_str(const msgpack_object *o)
+{
+	if (o->type != MSGPACK_OBJECT_STR)
+		return (struct frame_str) { 0 };
+	return (struct frame_str) { o->via.str.ptr, o->via.str.size };
+}
+
+static bool
+is_key(const msgpack_object *k, const char *name)
+{
+	return k->via.str.size == strlen(name) &&
+	    memcmp(k->via.str.ptr, name, k->via.str.size) == 0;
+}
+
+static const char *
+get_merge(const msgpack_object *v, struct action_line *l)
+{
+	if (v->type != MSGPACK_OBJECT_ARRAY)
+		return "X has a merge that is no array";
+	for (uint32_t i = 0; i < v->via.array.size; i++) {
+		struct frame_str s = action_str(&v->via.array.ptr[i]);
+
+		if (s.ptr == NULL || !utf8_valid(s.ptr, s.len))
+			return "X has a merge with something else than names";
+	}
+	l->merge = v;
+	return NULL;
+}
+
+static const char *
+get_merge_from(const msgpack_object *v, struct action_line *l)
+{
+	const msgpack_object *o = v->via.array.ptr;
+	struct frame_str routing;
+
+	if (v->type != MSGPACK_OBJECT_ARRAY || v->via.array.size != 3 ||
+	    (o[2].type != MSGPACK_OBJECT_NIL && o[2].type != MSGPACK_OBJECT_STR))
+		return "X has a merge_from that is no array of index, id, and routing or nil";
+	routing = action_str(&o[2]);
+	if (!legal_index(action_str(&o[0])) || !legal_id(action_str(&o[1])) ||
+	    !utf8_valid(routing.ptr, routing.len))
+		return "X has a merge_from with no legal index, id or routing";
+	l->merge_from = v;
+	return NULL;
+}
+
+static const char *
+get_truncate(const msgpack_object *v, struct action_line *l)
+{
+	if (v->type != MSGPACK_OBJECT_MAP)
+		return "X has a truncate that is no map";
+	for (uint32_t i = 0; i < v->via.map.size; i++) {
+		const msgpack_object *k = &v->via.map.ptr[i].key, *o = &v->via.map.ptr[i].val;
+
+		if (k->type == MSGPACK_OBJECT_STR && is_key(k, "index"))
+			l->pattern = action_str(o);
+		else if (k->type == MSGPACK_OBJECT_STR && is_key(k, "query") &&
+		    (o->type == MSGPACK_OBJECT_NIL || o->type == MSGPACK_OBJECT_STR))
+			l->query = action_str(o);
+		else
+			return "X has a truncate with something else than an index and a query, "
+			       "strings both";
+	}
+	if (!legal_pattern(l->pattern))
+		return "X has a truncate of no legal index: in it a * may stand, but neither "
+		       "at the start nor behind a dot there";
+	if (l->query.ptr != NULL &&
+	    !json_valid((struct json_text) { l->query.ptr, l->query.len }))
+		return "X has a truncate with a query that is no JSON";
+	l->truncate = true;
+	return NULL;
 }
 
 static const char *
@@ -29,30 +125,107 @@ check_more(const msgpack_object *more, struct action_line *l)
 	for (uint32_t i = 0; i < more->via.map.size; i++) {
 		const msgpack_object *k = &more->via.map.ptr[i].key;
 		const msgpack_object *v = &more->via.map.ptr[i].val;
+		const char *why = NULL;
 
 		if (k->type != MSGPACK_OBJECT_STR)
 			return "X has a key in more that is no string";
-		if (k->via.str.size == 8 && memcmp(k->via.str.ptr, "pipeline", 8) == 0) {
+		if (is_key(k, "pipeline")) {
 			if (v->type != MSGPACK_OBJECT_STR)
 				return "X has a pipeline that is no string";
-			l->pipeline = (struct frame_str) { v->via.str.ptr, v->via.str.size };
-		} else if (k->via.str.size == 13 &&
-		    memcmp(k->via.str.ptr, "require_alias", 13) == 0) {
+			l->pipeline = action_str(v);
+		} else if (is_key(k, "require_alias")) {
 			if (v->type != MSGPACK_OBJECT_BOOLEAN)
 				return "X has a require_alias that is no boolean";
 			l->require_alias = v->via.boolean;
+		} else if (is_key(k, "merge")) {
+			why = get_merge(v, l);
+		} else if (is_key(k, "merge_from")) {
+			why = get_merge_from(v, l);
+		} else if (is_key(k, "truncate")) {
+			why = get_truncate(v, l);
 		} else {
 			return "X has something in more that this program does not know";
 		}
+		if (why != NULL)
+			return why;
 	}
+	return NULL;
+}
+
+static bool
+same(struct frame_str a, struct frame_str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* The rest of what merge and merge_from must be, beside what an index action must. */
+static const char *
+check_merge(const struct frame_action *a, const struct action_line *l)
+{
+	const msgpack_object *o;
+	struct json_text body;
+
+	if (a->op != OP_INDEX)
+		return "X has a merge, which only index takes";
+	if (a->id.ptr == NULL)
+		return "X has no id, which merge needs";
+	body = (struct json_text) { a->body.ptr, a->body.len };
+	if (json_open(body).close != '}')
+		return "X has a merge into a body that is no object";
+	if (l->merge_from == NULL)
+		return NULL;
+	o = l->merge_from->via.array.ptr;
+	if (!same(action_str(&o[0]), a->index) || !same(action_str(&o[1]), a->id))
+		return NULL;
+	if (same(action_str(&o[2]), a->routing) &&
+	    (o[2].type == MSGPACK_OBJECT_NIL) == (a->routing.ptr == NULL))
+		return "X has a merge_from of its own document";
+	/* Where both routings lead to one shard, only its version keeps the new document. */
+	if (a->versioned == VERSION_NONE ||
+	    (a->versioned == VERSION_GIVEN && a->version == 0))
+		return "X has a merge_from with another routing alone, which needs a version";
+	return NULL;
+}
+
+static const char *
+check_truncate(const struct frame_action *a, const struct action_line *l)
+{
+	if (a->op != OP_DELETE || a->id.ptr != NULL || a->body.ptr != NULL ||
+	    a->routing.ptr != NULL)
+		return "X has a truncate, which is a delete without id, routing and body";
+	if (a->index.ptr != NULL && !same(a->index, l->pattern))
+		return "X has a truncate of another index than its own";
+	if (l->pipeline.ptr != NULL || l->require_alias || l->merge != NULL ||
+	    l->merge_from != NULL)
+		return "X has more beside a truncate";
+	return NULL;
+}
+
+static const char *
+check_body(const struct frame_action *a)
+{
+	if (a->op == OP_DELETE)
+		return a->body.ptr != NULL ? "X has a body, which delete does not take" : NULL;
+	if (a->body.ptr == NULL || a->body.len == 0)
+		return "X has no body";
+	if (memchr(a->body.ptr, '\n', a->body.len) != NULL ||
+	    memchr(a->body.ptr, '\r', a->body.len) != NULL)
+		return "X has a body of more than one line";
 	return NULL;
 }
 
 const char *
 action_check(const struct frame_action *a, struct action_line *l)
 {
-	l->pipeline = (struct frame_str) { 0 };
-	l->require_alias = false;
+	const char *why = NULL;
+
+	l->pipeline = l->pattern = l->query = (struct frame_str) { 0 };
+	l->require_alias = l->truncate = false;
+	l->merge = l->merge_from = NULL;
+	if (a->more != NULL && (why = check_more(a->more, l)) != NULL)
+		return why;
+	if (l->truncate)
+		return check_truncate(a, l);
 	if (!legal_index(a->index))
 		return "X has no legal index name: lower case, at most 255 bytes, without "
 		       "\\/*?\"<>|,#: and blanks, not starting with - _ or +";
@@ -67,17 +240,9 @@ action_check(const struct frame_action *a, struct action_line *l)
 		return "X has an index, id or routing that is not UTF-8";
 	if (a->versioned == VERSION_GIVEN && a->op != OP_INDEX && a->op != OP_DELETE)
 		return "X has a version, which only index and delete take";
-	if (a->op == OP_DELETE) {
-		if (a->body.ptr != NULL)
-			return "X has a body, which delete does not take";
-	} else {
-		if (a->body.ptr == NULL || a->body.len == 0)
-			return "X has no body";
-		if (memchr(a->body.ptr, '\n', a->body.len) != NULL ||
-		    memchr(a->body.ptr, '\r', a->body.len) != NULL)
-			return "X has a body of more than one line";
-	}
-	return a->more != NULL ? check_more(a->more, l) : NULL;
+	if ((why = check_body(a)) != NULL)
+		return why;
+	return l->merge != NULL || l->merge_from != NULL ? check_merge(a, l) : NULL;
 }
 
 static void
@@ -136,6 +301,25 @@ put_uint(struct buf *b, uint64_t v)
 		*--p = (char)('0' + v % 10);
 	while ((v /= 10) > 0);
 	buf_add(b, p, (size_t)(tmp + sizeof(tmp) - p));
+}
+
+static void
+put_name(struct buf *b, struct frame_str s, const char *key)
+{
+	buf_adds(b, key);
+	put_escaped(b, s);
+	buf_addc(b, '"');
+}
+
+void
+action_put_document(
+    struct buf *b, struct frame_str index, struct frame_str id, struct frame_str routing)
+{
+	put_name(b, index, "{\"_index\":\"");
+	put_name(b, id, ",\"_id\":\"");
+	if (routing.ptr != NULL)
+		put_name(b, routing, ",\"routing\":\"");
+	buf_addc(b, '}');
 }
 
 void

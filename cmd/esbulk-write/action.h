@@ -15,9 +15,13 @@ struct action_line {
 	struct buf text; /* reused: the line with its newline */
 	uint16_t index_at, index_len, id_at, id_len; /* in text, escaped */
 	uint64_t document;                           /* hash of index and id */
-	/* The frame's own strings, from more. */
+	/* The frame's own, from more. */
 	struct frame_str pipeline;
 	bool require_alias;
+	const msgpack_object *merge;      /* an array of strings, or NULL */
+	const msgpack_object *merge_from; /* an array: index, id, routing or nil; or NULL */
+	bool truncate;
+	struct frame_str pattern, query; /* of truncate */
 };
 
 /*
@@ -29,6 +33,13 @@ const char *action_check(const struct frame_action *, struct action_line *);
 /* Build the line; version counts where versioned says so. */
 void action_build(struct action_line *, const struct frame_action *, bool versioned,
     uint64_t version);
+
+/* A document as _mget wants it: {"_index":...,"_id":...,"routing":...} */
+void action_put_document(struct buf *, struct frame_str index, struct frame_str id,
+    struct frame_str routing);
+
+/* A string or nil that action_check has seen. */
+struct frame_str action_str(const msgpack_object *);
 
 /* What put an index or id into the line, undone: for messages. */
 void action_unescape(struct buf *, const char *, size_t);

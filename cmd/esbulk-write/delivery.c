@@ -11,11 +11,25 @@
 #define HOLD_US    INT64_C(4000)
 #define HOLD_BYTES ((size_t)256 * 1024)
 
+static struct curl_slist *
+headers_with(const char *content_type)
+{
+	const char *const headers[] = { content_type, "Accept: application/json", "Expect:" };
+	struct curl_slist *list = NULL;
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		struct curl_slist *l = curl_slist_append(list, headers[i]);
+
+		if (l == NULL)
+			return NULL;
+		list = l;
+	}
+	return list;
+}
+
 int
 delivery_init(struct delivery *d, const struct options *o)
 {
-	static const char *const headers[] = { "Content-Type: application/x-ndjson",
-		"Accept: application/json", "Expect:" };
 
 	*d = (struct delivery) { .o = o, .lanes = o->lanes, .queue.limit = o->queue_bytes };
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -23,13 +37,10 @@ delivery_init(struct delivery *d, const struct options *o)
 	d->multi = curl_multi_init();
 	if (d->multi == NULL)
 		return -1;
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		struct curl_slist *l = curl_slist_append(d->headers, headers[i]);
-
-		if (l == NULL)
-			return -1;
-		d->headers = l;
-	}
+	d->headers = headers_with("Content-Type: application/x-ndjson");
+	d->json_headers = headers_with("Content-Type: application/json");
+	if (d->headers == NULL || d->json_headers == NULL)
+		return -1;
 	nodes_init(&d->nodes, o);
 	d->lane = xcalloc(d->lanes, sizeof(*d->lane));
 	for (size_t i = 0; i < d->lanes; i++)
@@ -51,12 +62,29 @@ delivery_item(struct delivery *d, struct lane *lane, size_t text)
 }
 
 void
+delivery_fill(struct delivery *d, struct item *item, const struct action_line *l,
+    const struct frame_action *a, uint64_t document, bool versioned)
+{
+	item->unit = frontier_add(&d->frontier);
+	item->document = document;
+	item->relid = a->relid;
+	item->index_at = l->index_at;
+	item->index_len = l->index_len;
+	item->id_at = l->id_at;
+	item->id_len = l->id_len;
+	item->op = (uint8_t)a->op;
+	item->versioned = versioned;
+	item->state = ITEM_PLAIN;
+}
+
+void
 delivery_add(struct delivery *d, struct lane *lane, struct item *item)
 {
 	if (lane->waiting.count == 0)
 		lane->first_at = now_us();
 	item->errors = item->tries = 0;
 	items_append(&lane->waiting, item);
+	lane->stalled = false;
 	d->waiting++;
 	d->arrived++;
 }
@@ -66,7 +94,8 @@ ready(const struct lane *lane, bool hurry, int64_t now)
 {
 	const struct delivery *d = lane->delivery;
 
-	if (lane->busy || lane->waiting.count == 0 || lane->backoff_until > now)
+	if (lane->busy || lane->stalled || lane->waiting.count == 0 ||
+	    lane->backoff_until > now)
 		return false;
 	if (hurry || lane->waiting.count >= lane->max_docs ||
 	    lane->waiting.bytes >= lane->max_bytes || now - lane->first_at >= d->hold_us)
@@ -141,7 +170,7 @@ delivery_due(const struct delivery *d)
 		const struct lane *lane = &d->lane[i];
 		int64_t at;
 
-		if (lane->busy || lane->waiting.count == 0)
+		if (lane->busy || lane->stalled || lane->waiting.count == 0)
 			continue;
 		at = lane->first_at + d->hold_us;
 		if (lane->backoff_until > at)

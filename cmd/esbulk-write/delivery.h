@@ -10,11 +10,13 @@
 #include "answer.h"
 #include "buf.h"
 #include "frontier.h"
+#include "merge.h"
 #include "node.h"
 #include "options.h"
 #include "queue.h"
 #include "rate.h"
 #include "tables.h"
+#include "truncate.h"
 
 /*
  * Lanes: the hash of (index, id) picks one of N, and each has one request in flight, so
@@ -23,6 +25,13 @@
  */
 
 struct delivery;
+
+/* What a lane's request is. */
+enum lane_request {
+	LANE_BULK,     /* the items, to be stored */
+	LANE_READ,     /* documents that some of them merge */
+	LANE_TRUNCATE, /* a step of a truncate, which is the only item */
+};
 
 struct lane {
 	struct delivery *delivery;
@@ -33,6 +42,7 @@ struct lane {
 	CURL *easy;
 	bool busy;
 	struct node *node;
+	enum lane_request request;
 	const struct item *cursor; /* what the request's body comes to next */
 	size_t cursor_off;
 	struct answer *answer;
@@ -48,12 +58,21 @@ struct lane {
 	/* Documents of the batch, so that unversioned actions on one never share it. */
 	uint64_t seen[64];
 	bool unversioned;
+	/* Documents of items that were left waiting when the batch was formed. */
+	uint64_t blocked[64];
+	bool any_blocked, any_merged;
+	bool stalled; /* all that waits waits for another lane */
+	size_t reads, max_reads; /* items of the batch that merge; documents at a time */
+	/* Bodies of other requests than bulk requests, and their answers. */
+	struct buf url, ask, got;
+	size_t charged; /* to the queue, for got */
+	bool overflowed; /* the answer was given up for its size */
 };
 
 struct delivery {
 	const struct options *o;
 	CURLM *multi;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *json_headers;
 	struct nodes nodes;
 	struct queue queue;
 	struct frontier frontier;
@@ -67,12 +86,19 @@ struct delivery {
 	bool ever_worked;    /* the cluster took a request */
 	int64_t denied_since; /* 0: not denied */
 	int64_t said_at;      /* when a retry was logged last */
+	int64_t missing_said_at; /* when a merge that found nothing was */
+	struct truncate truncate;
 	uint64_t stored, conflicts, retries, requests;
+	uint64_t merge_missing; /* merges that lacked something */
 };
 
 /*
- * What delivery.c does with a lane; lane.c has the requests and what their answers mean.
+ * What delivery.c does with a lane; lane.c has the requests and what their answers mean,
+ * batch.c what goes into one.
  */
+
+/* Move what may go now from waiting to sending; it may be nothing. */
+void lane_form_batch(struct lane *);
 
 /* 0, or -1 when libcurl cannot be had. */
 int lane_init(struct lane *, struct delivery *) __attribute__((warn_unused_result));
@@ -91,6 +117,10 @@ struct lane *delivery_lane(struct delivery *, uint64_t document);
 
 /* Memory for an item of text bytes in its lane; delivery_add puts it there. */
 struct item *delivery_item(struct delivery *, struct lane *, size_t text);
+
+/* Set what says whose action it is, as one of the open unit's.  len, lsn are the caller's. */
+void delivery_fill(struct delivery *, struct item *, const struct action_line *,
+    const struct frame_action *, uint64_t document, bool versioned);
 void delivery_add(struct delivery *, struct lane *, struct item *);
 
 /*

@@ -22,6 +22,7 @@ enum {
 	OPT_LINGER,
 	OPT_TIMEOUT,
 	OPT_VERSION_EPOCH,
+	OPT_MERGE_MISSING,
 };
 
 static const struct option longopts[] = {
@@ -37,6 +38,7 @@ static const struct option longopts[] = {
 	{ "linger", required_argument, NULL, OPT_LINGER },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "version-epoch", required_argument, NULL, OPT_VERSION_EPOCH },
+	{ "merge-missing", required_argument, NULL, OPT_MERGE_MISSING },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -60,6 +62,9 @@ static const char usage_text[] =
     "      --linger MS          let a batch wait so long to grow (0)\n"
     "      --timeout SECONDS    a request may take so long before it is tried anew (120)\n"
     "      --version-epoch N    0 to 126; raise it when the source's LSNs start over (0)\n"
+    "      --merge-missing index|reject\n"
+    "                           what to do where no stored document has what a merge\n"
+    "                           wants: index without it (default), or stop\n"
     "  -v, --verbose            say more\n"
     "  -h, --help               this text\n"
     "  -V, --version            the version\n";
@@ -163,6 +168,14 @@ set_login(struct options *o, const char *user, const char *password_file)
 	free(password);
 }
 
+static bool
+merge_rejects(const char *word)
+{
+	if (strcmp(word, "index") != 0 && strcmp(word, "reject") != 0)
+		usage_error("--merge-missing is index or reject", word);
+	return *word == 'r';
+}
+
 static void
 show(const char *text)
 {
@@ -207,6 +220,7 @@ options_parse(int argc, char **argv, struct options *o)
 		case OPT_VERSION_EPOCH:
 			o->version_epoch = number(optarg, "--version-epoch", 0, 126);
 			break;
+		case OPT_MERGE_MISSING: o->merge_reject = merge_rejects(optarg); break;
 		case 'h': show(usage_text); break;
 		case 'V': show("esbulk-write " PGCDC_VERSION "\n"); break;
 		default: exit(EXIT_PERMANENT); /* getopt has said what is wrong */

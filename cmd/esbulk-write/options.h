@@ -19,6 +19,7 @@ struct options {
 	int64_t linger_us;
 	long timeout_s;
 	uint64_t version_epoch;
+	bool merge_reject; /* a merge that lacks something is an error */
 	int verbose;
 };
 

@@ -13,7 +13,21 @@
  * known.  A chunk goes back to the pool when its last item is done.
  */
 
-/* One bulk action: its action line and its body stand behind it, newlines included. */
+/* What must happen before an item is sent; see merge.h and truncate.h. */
+enum item_state {
+	ITEM_PLAIN,  /* nothing */
+	ITEM_MERGE,  /* members of a stored document are wanted in it */
+	ITEM_MERGED, /* they are there */
+	ITEM_GATED,  /* deletes what a merge is to read: for which everything before it must
+	              * be stored */
+	ITEM_CLEAR,  /* the same when it is: the merge may read, and must be stored itself */
+	ITEM_TRUNCATE, /* everything before it must be stored */
+};
+
+/*
+ * One bulk action: its action line and its body stand behind it, newlines included, and
+ * what merge.h has to say behind these.
+ */
 struct item {
 	struct item *next;
 	struct chunk *chunk;
@@ -30,6 +44,7 @@ struct item {
 	uint8_t errors;     /* answers of 500, saturating */
 	uint8_t tries;      /* answers to try again in a row, saturating */
 	bool versioned;
+	uint8_t state;      /* enum item_state */
 	char text[];
 };
 
@@ -59,6 +74,19 @@ struct item *queue_add(struct queue *, struct chunk **current, size_t text);
 
 /* The item is done: its memory goes back. */
 void queue_done(struct queue *, struct item *);
+
+/* What belongs to its items but lies elsewhere for a while counts, too. */
+static inline void
+queue_charge(struct queue *q, size_t bytes)
+{
+	q->used += bytes;
+}
+
+static inline void
+queue_release(struct queue *q, size_t bytes)
+{
+	q->used -= bytes;
+}
 
 /*
  * The lane puts nothing more into the chunk, so that it can go back.  A lane without

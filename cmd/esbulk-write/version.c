@@ -12,6 +12,7 @@ version_begin(struct version_places *v)
 		memset(v, 0, sizeof(*v));
 		v->unit = 1;
 	}
+	v->highest = v->floor = 0;
 }
 
 uint64_t
@@ -25,8 +26,20 @@ version_place(struct version_places *v, uint64_t document)
 		v->place[i].next = 0;
 	}
 	k = v->place[i].next;
-	if (k < VERSION_LAST_PLACE)
-		v->place[i].next++;
+	if (k < v->floor)
+		k = v->floor;
+	v->place[i].next = (uint8_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
+	if (v->place[i].next > v->highest)
+		v->highest = v->place[i].next;
+	return k;
+}
+
+uint64_t
+version_truncate(struct version_places *v)
+{
+	uint8_t k = v->highest;
+
+	v->floor = v->highest = (uint8_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
 	return k;
 }
 

@@ -15,6 +15,8 @@
 /* Counters by document hash; two documents that share one only count faster. */
 struct version_places {
 	uint32_t unit; /* of which the counters below are */
+	uint8_t highest; /* of the unit's counters */
+	uint8_t floor;   /* what all of them are at least */
 	struct {
 		uint32_t unit;
 		uint8_t next;
@@ -26,6 +28,12 @@ void version_begin(struct version_places *);
 
 /* k of the next action on the document. */
 uint64_t version_place(struct version_places *, uint64_t document);
+
+/*
+ * k of a truncate, an action on all documents: the highest that the next action could have.
+ * What follows in the unit, on any document, goes on from there.
+ */
+uint64_t version_truncate(struct version_places *);
 
 /*
  * The version of a unit's action by its commit's LSN and its k.  epoch is 126 at most.  -1:

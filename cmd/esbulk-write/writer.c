@@ -5,15 +5,14 @@
 #include <unistd.h>
 
 #include "ackclient.h"
-#include "action.h"
 #include "delivery.h"
 #include "exitcode.h"
 #include "fdio.h"
 #include "frame.h"
+#include "intake.h"
 #include "log.h"
 #include "lsn.h"
 #include "sig.h"
-#include "version.h"
 #include "writer.h"
 
 #define FRAMES_A_TURN 4096
@@ -25,11 +24,8 @@ struct writer {
 	struct frame_in in;
 	struct delivery delivery;
 	struct ackclient ack;
-	struct version_places places;
-	struct action_line line;
-	struct frame_begin begin; /* of the open unit */
+	struct intake intake;
 	struct frame_commit last; /* of this run */
-	uint64_t actions;
 	bool hello;        /* an H was read */
 	bool ended;        /* an E was read, and nothing behind it */
 	bool flushing;     /* E: all must be stored before reading goes on */
@@ -46,7 +42,7 @@ static int
 bad_frame(struct writer *w, const struct frame *f, const char *why)
 {
 	log_error(why, kv_strn("frame", &f->letter, 1), kv_uint("offset", f->offset),
-	    kv_lsn("unit", w->begin.lsn));
+	    kv_lsn("unit", w->intake.begin.lsn));
 	return EXIT_PERMANENT;
 }
 
@@ -63,7 +59,7 @@ take_hello(struct writer *w, const struct frame *f)
 	tables_clear(&w->delivery.tables);
 	w->hello = true;
 	w->ended = false;
-	w->begin.lsn = 0;
+	w->intake.begin.lsn = 0;
 	w->last = (struct frame_commit) { 0 };
 	return ackclient_hello(&w->ack, h.run.ptr, h.run.len, now_us()) == 0 ? -1
 	                                                                     : EXIT_PERMANENT;
@@ -84,14 +80,14 @@ take_relation(struct writer *w, const struct frame *f)
 static int
 take_begin(struct writer *w, const struct frame *f)
 {
-	const char *why = frame_get_begin(f, &w->begin);
+	const char *why = frame_get_begin(f, &w->intake.begin);
 
 	if (why != NULL)
 		return bad_frame(w, f, why);
 	if (w->ack.path != NULL && !w->hello)
 		return bad_frame(w, f, "a unit before H, so nothing can be acknowledged");
 	frontier_begin(&w->delivery.frontier);
-	version_begin(&w->places);
+	version_begin(&w->intake.places);
 	return -1;
 }
 
@@ -119,75 +115,25 @@ bad_action(struct writer *w, const struct frame_action *a, const char *why, size
 	log_error(a->op == OP_REJECT ? "the mapper rejected a row" : "an action cannot be sent",
 	    kv_str("table", tables_name(&w->delivery.tables, a->relid)),
 	    kv_strn("index", a->index.ptr ? a->index.ptr : "", a->index.len),
-	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len), kv_lsn("lsn", w->begin.lsn),
+	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len), kv_lsn("lsn", w->intake.begin.lsn),
 	    kv_strn("reason", why, len));
 	return EXIT_PERMANENT;
-}
-
-/* Does a version go with the action, and which?  -1: none can be made. */
-static int
-make_version(struct writer *w, const struct frame_action *a, uint64_t document, bool *versioned,
-    uint64_t *version)
-{
-	uint64_t k = VERSION_LAST_PLACE;
-
-	*versioned = (a->op == OP_INDEX || a->op == OP_DELETE) && a->versioned != VERSION_NONE;
-	*version = a->version;
-	if (!*versioned || a->versioned == VERSION_GIVEN)
-		return 0;
-	if (w->begin.has_xid)
-		k = version_place(&w->places, document);
-	return version_of_unit(w->o->version_epoch, w->begin.lsn, k, version);
 }
 
 static int
 take_action(struct writer *w, const struct frame *f)
 {
-	struct delivery *d = &w->delivery;
-	struct action_line *l = &w->line;
 	struct frame_action a;
 	const char *why = frame_get_action(f, &a);
-	uint64_t document, version;
-	struct lane *lane;
-	struct item *item;
-	bool versioned;
-	size_t len;
 
 	if (why != NULL)
 		return bad_frame(w, f, why);
-	if (!d->frontier.in_unit)
+	if (!w->delivery.frontier.in_unit)
 		return bad_frame(w, f, "X outside a unit");
 	if (a.op == OP_REJECT)
 		return bad_action(w, &a, a.body.ptr ? a.body.ptr : "", a.body.len);
-	if ((why = action_check(&a, l)) != NULL)
-		return bad_action(w, &a, why, strlen(why));
-	/* What has no id goes to the lanes in turn. */
-	document = a.id.ptr != NULL ? action_document(a.index, a.id) : w->actions << 48;
-	if (make_version(w, &a, document, &versioned, &version) != 0)
-		return bad_frame(w, f, "the unit's LSN is too high to make a version: 2^56 or more");
-	action_build(l, &a, versioned, version);
-	lane = delivery_lane(d, document);
-	len = l->text.len + (a.body.ptr ? (size_t)a.body.len + 1 : 0);
-	item = delivery_item(d, lane, len);
-	memcpy(item->text, l->text.data, l->text.len);
-	if (a.body.ptr != NULL) {
-		memcpy(item->text + l->text.len, a.body.ptr, a.body.len);
-		item->text[len - 1] = '\n';
-	}
-	item->len = (uint32_t)len;
-	item->unit = frontier_add(&d->frontier);
-	item->lsn = w->begin.lsn;
-	item->document = document;
-	item->relid = a.relid;
-	item->index_at = l->index_at;
-	item->index_len = l->index_len;
-	item->id_at = l->id_at;
-	item->id_len = l->id_len;
-	item->op = (uint8_t)a.op;
-	item->versioned = versioned;
-	delivery_add(d, lane, item);
-	w->actions++;
-	return -1;
+	why = intake_action(&w->intake, &a);
+	return why != NULL ? bad_action(w, &a, why, strlen(why)) : -1;
 }
 
 static int
@@ -235,6 +181,14 @@ take_frame(struct writer *w, struct frame *f)
 	return bad_frame(w, f, "an unknown critical frame: made by a later version?");
 }
 
+/* May nothing be taken before more is stored? */
+static bool
+is_held(const struct writer *w)
+{
+	return w->flushing || w->delivery.truncate.item != NULL ||
+	    queue_full(&w->delivery.queue);
+}
+
 /* Take what has arrived, as far as there is room.  An exit status, or -1. */
 static int
 take_frames(struct writer *w)
@@ -244,7 +198,7 @@ take_frames(struct writer *w)
 	for (int i = 0; i < FRAMES_A_TURN; i++) {
 		int code;
 
-		if (w->flushing || queue_full(&w->delivery.queue))
+		if (is_held(w))
 			return -1;
 		switch (frame_next(&w->in, &f)) {
 		case FRAME_OK:
@@ -288,7 +242,7 @@ read_input(struct writer *w)
 static bool
 wants_input(const struct writer *w)
 {
-	return !w->eof && !w->flushing && !queue_full(&w->delivery.queue);
+	return !w->eof && !is_held(w);
 }
 
 static int
@@ -306,9 +260,10 @@ tell(struct writer *w, int64_t now, bool at_once)
 static int
 finish(struct writer *w)
 {
-	log_debug("the input ended", kv_uint("actions", w->actions),
+	log_debug("the input ended", kv_uint("actions", w->intake.actions),
 	    kv_uint("stored", w->delivery.stored), kv_uint("conflicts", w->delivery.conflicts),
-	    kv_uint("retries", w->delivery.retries), kv_uint("requests", w->delivery.requests));
+	    kv_uint("retries", w->delivery.retries), kv_uint("requests", w->delivery.requests),
+	    kv_uint("merge_missing", w->delivery.merge_missing));
 	if (w->ended)
 		return EXIT_DONE;
 	log_error("the input ended without E: the producer died",
@@ -398,8 +353,7 @@ loop(struct writer *w)
 
 		if (code >= 0)
 			return code;
-		code = delivery_work(&w->delivery,
-		    w->flushing || w->eof || queue_full(&w->delivery.queue));
+		code = delivery_work(&w->delivery, w->eof || is_held(w));
 		now = now_us();
 		if (code >= 0) {
 			/* What is stored is told even so. */
@@ -424,6 +378,8 @@ writer_run(const struct options *o)
 	static struct writer w;
 
 	w.o = o;
+	w.intake.delivery = &w.delivery;
+	w.intake.version_epoch = o->version_epoch;
 	w.ack = (struct ackclient) { .path = o->ack_path, .fd = -1 };
 	w.in.in.fd = STDIN_FILENO;
 	(void)sig_init();

@@ -2,11 +2,11 @@
  * What a cluster answers besides bulk requests: reading documents, counting,
  * indexes, and who it is.
  */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "request.h"
+#include "search.h"
 #include "source.h"
 
 static struct slice
@@ -29,8 +29,8 @@ add_missing(struct buf *out, struct slice index, const char *kind)
 	buf_printf(out, ",\"resource.type\":\"%s\",\"index_uuid\":\"_na_\"", kind);
 }
 
-static void
-index_missing(struct request *r, struct slice index, const char *kind)
+void
+documents_missing(struct request *r, struct slice index, const char *kind)
 {
 	buf_adds(&r->out, "{\"error\":{\"root_cause\":[{");
 	add_missing(&r->out, index, kind);
@@ -40,8 +40,8 @@ index_missing(struct request *r, struct slice index, const char *kind)
 	request_answer(r, 404);
 }
 
-static struct index *
-existing(struct request *r, struct slice name)
+struct index *
+documents_existing(struct request *r, struct slice name)
 {
 	struct index *x = store_index(&r->standin->store, name, false);
 
@@ -84,42 +84,28 @@ add_doc(struct buf *out, struct slice index, struct slice id, const struct doc *
 	buf_addc(out, '}');
 }
 
-/* What the query says about sources: NULL none, "" all, else patterns. */
-static const char *
-query_source(const struct request *r)
-{
-	const char *s = request_argument(r, "_source");
-
-	if (s != NULL && strcmp(s, "false") == 0)
-		return NULL;
-	if (s != NULL && strcmp(s, "true") != 0)
-		return s;
-	s = request_argument(r, "_source_includes");
-	return s != NULL ? s : "";
-}
-
 /* /{index}/_doc/{id} and /{index}/_source/{id} */
 static void
 get_doc(struct request *r)
 {
 	struct slice index = text(r->segments[0]), id = text(r->segments[2]);
-	struct index *x = existing(r, index);
+	struct index *x = documents_existing(r, index);
 	struct doc *d;
 
 	if (x == NULL) {
-		index_missing(r, index, "index_expression");
+		documents_missing(r, index, "index_expression");
 		return;
 	}
 	d = live_doc(r, x, id, text(request_argument(r, "routing")));
 	if (strcmp(r->segments[1], "_doc") == 0) {
-		add_doc(&r->out, index, id, d, query_source(r));
+		add_doc(&r->out, index, id, d, search_source(r));
 		request_answer(r, d != NULL ? 200 : 404);
 	} else if (d == NULL) {
 		failure_set(&r->failure, 404, "resource_not_found_exception",
 		    "Document not found [%s]/[%s]", r->segments[0], r->segments[2]);
 		request_fail(r);
 	} else {
-		source_filtered(&r->out, doc_source(d), query_source(r));
+		source_filtered(&r->out, doc_source(d), search_source(r));
 		request_answer(r, 200);
 	}
 }
@@ -177,7 +163,7 @@ mget_one(struct request *r, struct slice want, bool ids_only)
 {
 	static struct buf index_text, id_text, routing_text, patterns;
 	struct slice index = { NULL, 0 }, id, routing = { NULL, 0 };
-	const char *source = query_source(r);
+	const char *source = search_source(r);
 	struct index *x;
 
 	if (ids_only) {
@@ -194,7 +180,7 @@ mget_one(struct request *r, struct slice want, bool ids_only)
 	}
 	if (index.p == NULL)
 		index = text(r->n_segments > 1 ? r->segments[0] : "");
-	x = existing(r, index);
+	x = documents_existing(r, index);
 	if (x != NULL) {
 		add_doc(&r->out, index, id, live_doc(r, x, id, routing), source);
 		return;
@@ -248,56 +234,17 @@ mget(struct request *r)
 	request_fail(r);
 }
 
-/* Is the index named by an expression such as "a,b*"?  "" and _all name all. */
-static bool
-named(const char *expression, const struct index *x)
-{
-	char part[300];
-
-	if (*expression == '\0' || strcmp(expression, "_all") == 0)
-		return true;
-	while (*expression != '\0') {
-		size_t n = strcspn(expression, ",");
-
-		snprintf(part, sizeof(part), "%.*s", (int)n, expression);
-		if (fnmatch(part, x->name.p, 0) == 0)
-			return true;
-		expression += n + (expression[n] == ',');
-	}
-	return false;
-}
-
-/* The request's index expression; NULL after an answer that one is not there. */
-static const char *
-expression(struct request *r)
-{
-	const char *e = r->n_segments > 1 ? r->segments[0] : "", *at = e;
-
-	while (*at != '\0') {
-		size_t n = strcspn(at, ",");
-		struct slice one = { at, n };
-
-		if (memchr(at, '*', n) == NULL && !slice_is(one, "_all") &&
-		    existing(r, one) == NULL) {
-			index_missing(r, one, "index_or_alias");
-			return NULL;
-		}
-		at += n + (at[n] == ',');
-	}
-	return e;
-}
-
 static void
 count_docs(struct request *r)
 {
 	struct store *s = &r->standin->store;
-	const char *e = expression(r);
+	const char *e = search_expression(r);
 	long long n = 0, shards = 0;
 
 	if (e == NULL)
 		return;
 	for (uint32_t i = 0; i < s->n_indexes; i++)
-		if (s->indexes[i]->exists && named(e, s->indexes[i])) {
+		if (s->indexes[i]->exists && search_named(e, s->indexes[i])) {
 			n += s->indexes[i]->live;
 			shards += s->shards;
 		}
@@ -309,79 +256,9 @@ count_docs(struct request *r)
 }
 
 static void
-search(struct request *r)
-{
-	struct store *s = &r->standin->store;
-	const char *e = expression(r), *size = request_argument(r, "size");
-	const char *source = query_source(r);
-	bool version = request_flag(r, "version"),
-	     seq = request_flag(r, "seq_no_primary_term");
-	unsigned long long left = size != NULL ? strtoull(size, NULL, 10) : UINT64_MAX;
-	long long total = 0;
-	bool any = false;
-
-	if (e == NULL)
-		return;
-	for (uint32_t i = 0; i < s->n_indexes; i++)
-		if (s->indexes[i]->exists && named(e, s->indexes[i]))
-			total += s->indexes[i]->live;
-	/* All of it is on the first page; scroll_on gives the empty second one. */
-	buf_printf(&r->out, "{%s",
-	    request_argument(r, "scroll") != NULL ? "\"_scroll_id\":\"standin\"," : "");
-	buf_printf(&r->out,
-	    "\"took\":0,\"timed_out\":false,"
-	    "\"_shards\":{\"total\":1,\"successful\":1,\"skipped\":0,"
-	    "\"failed\":0},\"hits\":{"
-	    "\"total\":{\"value\":%lld,\"relation\":\"eq\"},\"max_score\":1.0,"
-	    "\"hits\":[",
-	    total);
-	for (uint64_t i = 0; i < s->n_docs && left > 0; i++) {
-		const struct doc *d = store_nth(s, i);
-
-		if (d->state != DOC_LIVE || !named(e, d->index))
-			continue;
-		buf_adds(&r->out, any ? ",{\"_index\":" : "{\"_index\":");
-		json_quote(&r->out, d->index->name);
-		buf_adds(&r->out, ",\"_id\":");
-		json_quote(&r->out, doc_id(d));
-		if (version)
-			buf_printf(&r->out, ",\"_version\":%lld", (long long)d->version);
-		if (seq)
-			buf_printf(&r->out, ",\"_seq_no\":%lld,\"_primary_term\":1",
-			    (long long)d->seq_no);
-		buf_adds(&r->out, ",\"_score\":1.0");
-		if (d->has_routing) {
-			buf_adds(&r->out, ",\"_routing\":");
-			json_quote(&r->out, doc_routing(d));
-		}
-		if (source != NULL) {
-			buf_adds(&r->out, ",\"_source\":");
-			source_filtered(&r->out, doc_source(d), source);
-		}
-		buf_addc(&r->out, '}');
-		any = true;
-		left--;
-	}
-	buf_adds(&r->out, "]}}");
-	request_answer(r, 200);
-}
-
-static void
-scroll_on(struct request *r)
-{
-	if (request_is(r, "DELETE"))
-		buf_adds(&r->out, "{\"succeeded\":true,\"num_freed\":1}");
-	else
-		buf_adds(&r->out,
-		    "{\"_scroll_id\":\"standin\",\"took\":0,\"timed_out\":false,"
-		    "\"hits\":{\"total\":{\"value\":0,\"relation\":\"eq\"},\"hits\":[]}}");
-	request_answer(r, 200);
-}
-
-static void
 refresh(struct request *r)
 {
-	if (expression(r) == NULL)
+	if (search_expression(r) == NULL)
 		return;
 	buf_adds(&r->out, "{\"_shards\":{\"total\":2,\"successful\":1,\"failed\":0}}");
 	request_answer(r, 200);
@@ -419,7 +296,7 @@ static void
 whole_index(struct request *r)
 {
 	struct slice name = text(r->segments[0]);
-	struct index *x = existing(r, name);
+	struct index *x = documents_existing(r, name);
 
 	if (request_is(r, "PUT")) {
 		if (x != NULL)
@@ -443,7 +320,7 @@ whole_index(struct request *r)
 		json_quote(&r->out, name);
 		buf_addc(&r->out, '}');
 	} else if (x == NULL) {
-		index_missing(r, name, "index_or_alias");
+		documents_missing(r, name, "index_or_alias");
 		return;
 	} else if (request_is(r, "DELETE")) {
 		store_drop_index(&r->standin->store, x);
@@ -477,9 +354,9 @@ documents_request(struct request *r)
 	else if (n <= 2 && asks && strcmp(last, "_count") == 0)
 		count_docs(r);
 	else if (n <= 2 && asks && strcmp(last, "_search") == 0)
-		search(r);
+		search_request(r);
 	else if (n == 2 && request_path(r, 2, 0, "_search") && strcmp(last, "scroll") == 0)
-		scroll_on(r);
+		search_on(r);
 	else if (n <= 2 && asks && strcmp(last, "_refresh") == 0)
 		refresh(r);
 	else if (reads && n >= 2 && strcmp(r->segments[0], "_cluster") == 0 &&

@@ -1,0 +1,256 @@
+#include <string.h>
+
+#include "exitcode.h"
+#include "lane.h"
+
+/*
+ * Requests other than bulk requests: their bodies are made here, and their answers are
+ * kept whole.
+ */
+
+/*
+ * How much of stored documents is read at a time: the number of documents follows their
+ * size, and an answer that is far larger all the same is given up for fewer.  A document
+ * alone may have any size.
+ */
+#define READ_AIM  ((size_t)512 * 1024)
+#define READ_MAX  ((size_t)2 * 1024 * 1024)
+#define MAX_READS ((size_t)1024)
+#define KEPT      ((size_t)64 * 1024)
+#define SAY_US    INT64_C(1000000)
+
+static int
+set_ask(struct lane *lane, enum lane_request request, const char *method)
+{
+	CURL *e = lane->easy;
+
+	lane->request = request;
+	lane->got.len = 0;
+	lane->overflowed = false;
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, lane->delivery->json_headers);
+	curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_cstr(&lane->ask));
+	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)lane->ask.len);
+	if (curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
+	        strcmp(method, "POST") == 0 ? NULL : method) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_URL, buf_cstr(&lane->url)) != CURLE_OK)
+		return -1;
+	return 0;
+}
+
+int
+lane_read(struct lane *lane)
+{
+	lane->url.len = lane->ask.len = 0;
+	/* No filter_path: with it the servers write the sources anew, numbers and all. */
+	buf_printf(&lane->url, "%s/_mget", lane->node->url);
+	merge_ask(&lane->ask, &lane->sending);
+	return set_ask(lane, LANE_READ, "POST");
+}
+
+int
+lane_truncate(struct lane *lane)
+{
+	const char *method;
+
+	lane->url.len = lane->ask.len = 0;
+	buf_adds(&lane->url, lane->node->url);
+	method = truncate_ask(&lane->delivery->truncate, &lane->url, &lane->ask);
+	return set_ask(lane, LANE_TRUNCATE, method);
+}
+
+bool
+lane_take_text(struct lane *lane, const char *p, size_t n)
+{
+	if (lane->request == LANE_READ && lane->reads > 1 && lane->got.len + n > READ_MAX) {
+		lane->overflowed = true;
+		return false;
+	}
+	buf_add(&lane->got, p, n);
+	queue_charge(&lane->delivery->queue, n);
+	lane->charged += n;
+	return true;
+}
+
+void
+lane_ask_done(struct lane *lane)
+{
+	queue_release(&lane->delivery->queue, lane->charged);
+	lane->charged = 0;
+	if (lane->got.cap > KEPT)
+		buf_free(&lane->got);
+	if (lane->ask.cap > KEPT)
+		buf_free(&lane->ask);
+}
+
+/*
+ * Reading
+ */
+
+static int
+missing(void *arg, const struct item *i, bool document, size_t n)
+{
+	static struct buf index, id;
+	static const char remedy[] = "ALTER TABLE ... REPLICA IDENTITY FULL, or pgcdc-read "
+				     "--toast fetch; what is indexed so is whole after a reload";
+	struct delivery *d = arg;
+	const char *why = document ? "the stored document lacks them"
+	                           : "there is no such document";
+	const struct kv about[] = { kv_str("table", tables_name(&d->tables, i->relid)),
+		lane_item_name("index", i, i->index_at, i->index_len, &index),
+		lane_item_name("id", i, i->id_at, i->id_len, &id) };
+	int64_t now = now_us();
+
+	d->merge_missing++;
+	if (d->o->merge_reject) {
+		log_error("fields of a row that were to be merged are nowhere", about[0], about[1],
+		    about[2], kv_lsn("lsn", i->lsn), kv_uint("fields", n), kv_str("reason", why),
+		    kv_str("remedy", remedy));
+		return EXIT_PERMANENT;
+	}
+	if (now - d->missing_said_at < SAY_US && !log_on(LOG_DEBUG))
+		return -1;
+	d->missing_said_at = now;
+	log_warn("fields of a row that were to be merged are nowhere: indexed without them",
+	    about[0], about[1], about[2], kv_lsn("lsn", i->lsn), kv_uint("fields", n),
+	    kv_str("reason", why), kv_uint("so_far", d->merge_missing),
+	    kv_str("remedy", remedy));
+	return -1;
+}
+
+static int
+cannot_read(const struct lane *lane, const struct merge_problem *p)
+{
+	static struct buf index, id;
+	const struct item *i = p->item;
+
+	log_error("the cluster cannot read the document that an action merges",
+	    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
+	    lane_item_name("index", i, i->index_at, i->index_len, &index),
+	    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
+	    kv_str("type", p->error.type), kv_str("reason", p->error.reason));
+	return EXIT_PERMANENT;
+}
+
+static void
+set_max_reads(struct lane *lane)
+{
+	size_t each = lane->got.len / lane->reads + 1, fit = READ_AIM / each;
+
+	if (fit > lane->max_reads * 2)
+		fit = lane->max_reads * 2;
+	if (fit > MAX_READS)
+		fit = MAX_READS;
+	lane->max_reads = fit > 0 ? fit : 1;
+}
+
+int
+lane_was_read(struct lane *lane, int64_t now)
+{
+	struct delivery *d = lane->delivery;
+	struct json_text answer = { buf_cstr(&lane->got), lane->got.len };
+	struct merge_problem p;
+	struct buf words = { 0 };
+	size_t actions;
+	int code;
+
+	switch (merge_check(&lane->sending, answer, &p)) {
+	case MERGE_UNREADABLE:
+		return lane_unreadable(
+		    lane, "it does not answer for the documents that were asked for", now);
+	case MERGE_FATAL: return cannot_read(lane, &p);
+	case MERGE_RETRY:
+		lane_worked(lane);
+		actions = lane_put_back(lane);
+		lane_back_off(lane, now);
+		buf_printf(&words, "%s: %s", p.error.type, p.error.reason);
+		lane_say_retry(lane, "the cluster could not read some documents: trying again",
+		    200, words.data, words.len, actions, now);
+		buf_free(&words);
+		return -1;
+	case MERGE_GOOD: break;
+	}
+	lane_worked(lane);
+	lane->failures = 0;
+	set_max_reads(lane);
+	code = merge_apply(&lane->sending, answer, &d->queue, &lane->chunk, missing, d);
+	/* They are formed into a batch anew, for they have grown. */
+	(void)lane_put_back(lane);
+	return code;
+}
+
+/*
+ * Truncating
+ */
+
+static void
+end_truncate(struct lane *lane)
+{
+	struct delivery *d = lane->delivery;
+	struct item *item = items_take(&lane->sending);
+
+	log_debug("documents were deleted for a truncate", kv_uint("matched", d->truncate.matched),
+	    kv_lsn("lsn", item->lsn));
+	item->status = 200;
+	truncate_end(&d->truncate);
+	lane_store(d, item);
+	if (lane->waiting.count == 0)
+		queue_close(&d->queue, &lane->chunk);
+}
+
+int
+lane_truncated(struct lane *lane, int64_t now)
+{
+	static const char why[] = "not all shards answered";
+	struct delivery *d = lane->delivery;
+	struct json_text answer = { buf_cstr(&lane->got), lane->got.len };
+
+	switch (truncate_answer(&d->truncate, d, answer)) {
+	case TRUNCATE_UNREADABLE:
+		return lane_unreadable(lane, "it is none to a search or refresh", now);
+	case TRUNCATE_PARTIAL:
+		lane_worked(lane);
+		(void)lane_put_back(lane);
+		lane_back_off(lane, now);
+		lane_say_retry(lane, "the cluster did not find all documents: trying again", 200,
+		    why, sizeof(why) - 1, 1, now);
+		return -1;
+	case TRUNCATE_DONE:
+		lane_worked(lane);
+		end_truncate(lane);
+		return -1;
+	case TRUNCATE_GOES_ON: break;
+	}
+	lane_worked(lane);
+	lane->failures = 0;
+	(void)lane_put_back(lane);
+	return -1;
+}
+
+bool
+lane_ask_failed(struct lane *lane, long status, int64_t now, int *code)
+{
+	struct truncate *t = &lane->delivery->truncate;
+	bool page = lane->request == LANE_TRUNCATE && t->step == TRUNCATE_NEXT;
+	size_t actions = lane->sending.count;
+
+	*code = -1;
+	if (lane->request == LANE_TRUNCATE && truncate_failed(t) == TRUNCATE_DONE) {
+		end_truncate(lane);
+		return true;
+	}
+	if (page && status == 404) {
+		/* The scroll was dropped, for the deletes took too long. */
+		(void)lane_put_back(lane);
+		lane_back_off(lane, now);
+		lane_say_retry(lane, "the cluster dropped a search: beginning anew", status,
+		    lane->refusal.data, lane->refusal.len, actions, now);
+		return true;
+	}
+	if (lane->request == LANE_READ && lane->reads > 1 &&
+	    (lane->overflowed || status == 413)) {
+		lane->max_reads = lane->reads / 4 > 0 ? lane->reads / 4 : 1;
+		(void)lane_put_back(lane);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,244 @@
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "search.h"
+#include "source.h"
+
+/*
+ * Where a search goes on: all of it stands in the scroll's id, so that nothing is kept.  A
+ * real one shows what was there at its start; here documents that come later are seen, too.
+ */
+struct page {
+	unsigned long long from, size; /* documents of the store; hits */
+	bool version, seq;
+	char source[256];     /* "-": none, "+": all */
+	char expression[300]; /* "+": all indexes */
+	struct slice field, value; /* raw; p NULL: all documents */
+};
+
+bool
+search_named(const char *expression, const struct index *x)
+{
+	char part[300];
+
+	if (*expression == '\0' || strcmp(expression, "_all") == 0)
+		return true;
+	while (*expression != '\0') {
+		size_t n = strcspn(expression, ",");
+
+		snprintf(part, sizeof(part), "%.*s", (int)n, expression);
+		if (fnmatch(part, x->name.p, 0) == 0)
+			return true;
+		expression += n + (expression[n] == ',');
+	}
+	return false;
+}
+
+const char *
+search_expression(struct request *r)
+{
+	const char *e = r->n_segments > 1 ? r->segments[0] : "", *at = e;
+
+	while (*at != '\0') {
+		size_t n = strcspn(at, ",");
+		struct slice one = { at, n };
+
+		if (memchr(at, '*', n) == NULL && !slice_is(one, "_all") &&
+		    documents_existing(r, one) == NULL &&
+		    !request_flag(r, "ignore_unavailable")) {
+			documents_missing(r, one, "index_or_alias");
+			return NULL;
+		}
+		at += n + (at[n] == ',');
+	}
+	return e;
+}
+
+const char *
+search_source(const struct request *r)
+{
+	const char *s = request_argument(r, "_source");
+
+	if (s != NULL && strcmp(s, "false") == 0)
+		return NULL;
+	if (s != NULL && strcmp(s, "true") != 0)
+		return s;
+	s = request_argument(r, "_source_includes");
+	return s != NULL ? s : "";
+}
+
+/* {"term":{"field":value}}; anything else matches all documents. */
+static void
+set_query(struct page *p, struct slice body)
+{
+	struct json_cursor c;
+	struct slice all, query, term;
+	struct json_walk w;
+
+	json_cursor_init(&c, body);
+	if (body.n == 0 || !json_value(&c, &all) || *all.p != '{')
+		return;
+	query = json_find(all, "query");
+	if (query.p == NULL || *query.p != '{')
+		return;
+	term = json_find(query, "term");
+	if (term.p == NULL || *term.p != '{')
+		return;
+	w = json_members(term);
+	if (!json_member(&w, &p->field, &p->value))
+		p->field.p = NULL;
+}
+
+static bool
+matches(const struct page *p, const struct doc *d)
+{
+	struct json_walk w;
+	struct slice name, value;
+
+	if (d->state != DOC_LIVE || !d->index->exists ||
+	    !search_named(*p->expression == '+' ? "" : p->expression, d->index))
+		return false;
+	if (p->field.p == NULL)
+		return true;
+	w = json_members(doc_source(d));
+	while (json_member(&w, &name, &value))
+		if (slice_equal(name, p->field))
+			return slice_equal(value, p->value);
+	return false;
+}
+
+static void
+add_hit(struct buf *out, const struct page *p, const struct doc *d)
+{
+	buf_adds(out, "{\"_index\":");
+	json_quote(out, d->index->name);
+	buf_adds(out, ",\"_id\":");
+	json_quote(out, doc_id(d));
+	if (p->version)
+		buf_printf(out, ",\"_version\":%lld", (long long)d->version);
+	if (p->seq)
+		buf_printf(out, ",\"_seq_no\":%lld,\"_primary_term\":1",
+		    (long long)d->seq_no);
+	buf_adds(out, ",\"_score\":1.0");
+	if (d->has_routing) {
+		buf_adds(out, ",\"_routing\":");
+		json_quote(out, doc_routing(d));
+	}
+	if (*p->source != '-') {
+		buf_adds(out, ",\"_source\":");
+		source_filtered(out, doc_source(d), *p->source == '+' ? "" : p->source);
+	}
+	buf_addc(out, '}');
+}
+
+static void
+add_scroll_id(struct buf *out, const struct page *p)
+{
+	struct buf id = { 0 };
+
+	buf_printf(&id, "%llu %llu %d %d %s %s ", p->from, p->size, p->version, p->seq,
+	    p->source, p->expression);
+	if (p->field.p != NULL) {
+		buf_add(&id, p->field.p, p->field.n);
+		buf_addc(&id, ' ');
+		buf_add(&id, p->value.p, p->value.n);
+	}
+	buf_adds(out, "\"_scroll_id\":");
+	json_quote(out, (struct slice) { id.data, id.len });
+	buf_addc(out, ',');
+	buf_free(&id);
+}
+
+/* Answer with the page; from moves behind it. */
+static void
+answer_page(struct request *r, struct page *p, bool scroll)
+{
+	static struct buf hits;
+	struct store *s = &r->standin->store;
+	unsigned long long left = p->size;
+	long long total = 0;
+
+	hits.len = 0;
+	for (uint64_t i = 0; i < s->n_docs; i++)
+		total += matches(p, store_nth(s, i));
+	for (; p->from < s->n_docs && left > 0; p->from++) {
+		const struct doc *d = store_nth(s, p->from);
+
+		if (!matches(p, d))
+			continue;
+		if (hits.len > 0)
+			buf_addc(&hits, ',');
+		add_hit(&hits, p, d);
+		left--;
+	}
+	buf_addc(&r->out, '{');
+	if (scroll)
+		add_scroll_id(&r->out, p);
+	buf_printf(&r->out,
+	    "\"took\":0,\"timed_out\":false,"
+	    "\"_shards\":{\"total\":1,\"successful\":1,\"skipped\":0,"
+	    "\"failed\":0},\"hits\":{"
+	    "\"total\":{\"value\":%lld,\"relation\":\"eq\"},\"max_score\":1.0,"
+	    "\"hits\":[",
+	    total);
+	buf_add(&r->out, hits.data, hits.len);
+	buf_adds(&r->out, "]}}");
+	request_answer(r, 200);
+}
+
+void
+search_request(struct request *r)
+{
+	const char *e = search_expression(r), *size = request_argument(r, "size");
+	const char *source = search_source(r);
+	struct page p = { .version = request_flag(r, "version"),
+		.seq = request_flag(r, "seq_no_primary_term") };
+
+	if (e == NULL)
+		return;
+	p.size = size != NULL ? strtoull(size, NULL, 10) : UINT32_MAX;
+	snprintf(p.source, sizeof(p.source), "%s",
+	    source == NULL ? "-" : *source == '\0' ? "+" : source);
+	snprintf(p.expression, sizeof(p.expression), "%s", *e == '\0' ? "+" : e);
+	set_query(&p, r->content);
+	answer_page(r, &p, request_argument(r, "scroll") != NULL);
+}
+
+void
+search_on(struct request *r)
+{
+	static struct buf id;
+	struct json_cursor c;
+	struct slice body, text = { NULL, 0 };
+	struct page p = { 0 };
+	int version, seq, used = 0;
+	char *space;
+
+	json_cursor_init(&c, r->content);
+	if (r->content.n > 0 && json_value(&c, &body) && *body.p == '{')
+		text = json_find(body, "scroll_id");
+	id.len = 0;
+	if (text.p != NULL && *text.p == '"')
+		json_unescape(&id, (struct slice) { text.p + 1, text.n - 2 });
+	if (sscanf(buf_cstr(&id), "%llu %llu %d %d %255s %299s %n", &p.from, &p.size, &version,
+		&seq, p.source, p.expression, &used) != 6) {
+		failure_set(&r->failure, 400, "illegal_argument_exception",
+		    "Cannot parse scroll id");
+		request_fail(r);
+		return;
+	}
+	if (request_is(r, "DELETE")) {
+		buf_adds(&r->out, "{\"succeeded\":true,\"num_freed\":1}");
+		request_answer(r, 200);
+		return;
+	}
+	p.version = version != 0;
+	p.seq = seq != 0;
+	space = strchr(id.data + used, ' ');
+	if (space != NULL) {
+		p.field = (struct slice) { id.data + used, (size_t)(space - id.data) - (size_t)used };
+		p.value = (struct slice) { space + 1, strlen(space + 1) };
+	}
+	answer_page(r, &p, true);
+}
