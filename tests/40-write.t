@@ -235,7 +235,7 @@ for name in I _i -i 'a b' 'a*' 'a,b' . '' 'i/_doc' "$(printf '%0256d' 0)"; do
 done
 refuses 'no legal index name' 'no index' "$(x index - 1 '{}')"
 refuses 'more that this program does not know' 'an unknown word in more' \
-    "$(x index i 1 '{}' null - '{"merge":["a"]}')"
+    "$(x index i 1 '{}' null - '{"merg":["a"]}')"
 refuses 'not UTF-8' 'an id that is not UTF-8' \
     '["X","index",16401,"i",{"$str":"/w=="},null,null,"{}"]'
 

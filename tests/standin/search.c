@@ -215,6 +215,11 @@ search_on(struct request *r)
 	int version, seq, used = 0;
 	char *space;
 
+	if (request_is(r, "DELETE")) {
+		buf_adds(&r->out, "{\"succeeded\":true,\"num_freed\":1}");
+		request_answer(r, 200);
+		return;
+	}
 	json_cursor_init(&c, r->content);
 	if (r->content.n > 0 && json_value(&c, &body) && *body.p == '{')
 		text = json_find(body, "scroll_id");
@@ -226,11 +231,6 @@ search_on(struct request *r)
 		failure_set(&r->failure, 400, "illegal_argument_exception",
 		    "Cannot parse scroll id");
 		request_fail(r);
-		return;
-	}
-	if (request_is(r, "DELETE")) {
-		buf_adds(&r->out, "{\"succeeded\":true,\"num_freed\":1}");
-		request_answer(r, 200);
 		return;
 	}
 	p.version = version != 0;
