@@ -409,6 +409,51 @@ mget "$PGCDC_TEST_ES_URL" >"$T/real"
 mget "$STANDIN_URL" >"$T/standin"
 same "$T/standin" "$T/real" 'and the same versions, sequence numbers and routing'
 
+# What the writer reads for merges and truncates: errors of single documents, refreshes,
+# searches page by page with what the index lacks.
+cat >"$T/body" <<EOT
+{"docs":[{"_index":"$ID","_id":"r1","routing":"a"},{"_index":"$ID","_id":"nope"},
+{"_index":"$ID-no","_id":"1","routing":"a"},{"_index":"$ID","_id":"1"}]}
+EOT
+json() {
+	curl -sS --noproxy '*' -w ' %{http_code}' -H 'Content-Type: application/json' -X "$2" \
+	    --data-binary "$4" "$1$3"
+}
+is "$(json "$STANDIN_URL" POST /_mget "@$T/body")" \
+    "$(json "$PGCDC_TEST_ES_URL" POST /_mget "@$T/body")" 'mget, with what is missing'
+raw 'a source that is written oddly' '{"index":{"_index":"@-odd","_id":"1"}}\n{ "a" : 1.50,"\\u0062":[1e2 , 3.0], "n":12345678901234567890.10 }\n'
+odd="{\"docs\":[{\"_index\":\"$ID-odd\",\"_id\":\"1\"}]}"
+is "$(json "$STANDIN_URL" POST /_mget "$odd")" "$(json "$PGCDC_TEST_ES_URL" POST /_mget "$odd")" \
+    'mget gives it back byte for byte'
+missing='ignore_unavailable=true&allow_no_indices=true'
+for index in "$ID" "$ID-no" "$ID-no*" "$ID*"; do
+	for url in "$STANDIN_URL" "$PGCDC_TEST_ES_URL"; do
+		curl -sS --noproxy '*' -X POST "$url/$index/_refresh?$missing" | jq -c ._shards.failed
+	done >"$T/refreshed"
+	is "$(sort -u "$T/refreshed")" 0 "refresh of $(echo "$index" | sed "s/$ID/i/")"
+done
+# pages URL INDEX BODY: what of each page counts, to the last.
+pages() {
+	_answer=$(json "$1" POST "/$2/_search?scroll=1m&size=7&sort=_doc&_source=false&$missing" "$3")
+	for _page in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		printf '%s' "${_answer% *}" | jq -c '[(._scroll_id | type), .timed_out, ._shards.failed,
+		    (.hits.hits | length)], (.hits.hits[] | [._index, ._id, ._routing])'
+		_scroll=$(printf '%s' "${_answer% *}" | jq -c ._scroll_id)
+		[ "$_scroll" != null ] || return
+		[ "$(printf '%s' "${_answer% *}" | jq '.hits.hits | length')" -gt 0 ] || break
+		_answer=$(json "$1" POST /_search/scroll "{\"scroll\":\"1m\",\"scroll_id\":$_scroll}")
+	done
+	json "$1" DELETE /_search/scroll "{\"scroll_id\":$_scroll}" | sed 's/ [0-9]*$//' |
+	    jq -c .succeeded
+}
+for case in "$ID|" "$ID-no|" "$ID-o*|" "$ID|{\"query\":{\"term\":{\"n\":1}}}"; do
+	# Shards give their documents as they like.
+	pages "$STANDIN_URL" "${case%%|*}" "${case#*|}" | sort >"$T/standin"
+	pages "$PGCDC_TEST_ES_URL" "${case%%|*}" "${case#*|}" | sort >"$T/real"
+	same "$T/standin" "$T/real" "pages of $(echo "$case" | sed "s/$ID/i/")"
+done
+ok 'there were some' test "$(wc -l <"$T/real")" -gt 8
+
 # Deletes are forgotten.  Here at once; there when gc_deletes is over.
 tomb='{"index":{"_index":"@","_id":"external_gte","version":3,"version_type":"external_gte"}}
 {"n":3}'

@@ -90,6 +90,100 @@ es POST "${ID}_u/_refresh" >/dev/null
 is "$(es GET "${ID}_u/_search" | jq -cS '[.hits.hits[]._source] | sort | unique')" \
     '[{"auto":1},{"m":1,"n":1}]' 'stores what there is'
 
+# A data stream takes create alone, and makes the ids.
+es PUT "_index_template/$ID" "{\"index_patterns\":[\"${ID}_ds*\"],\"data_stream\":{}}" >/dev/null
+printf '%s\n' "$(b 0/1000)" "$(x create "${ID}_ds" - '{"@timestamp":"2026-11-23","n":1}')" \
+    "$(x create "${ID}_ds" k '{"@timestamp":"2026-11-23","n":2}')" "$(c 0/1030 1)" "$(e)" | frames
+writes 0 'creates in a data stream'
+is "$(es_docs "${ID}_ds" | jq -R 'split("\t")[1] | fromjson | .n' | sort | tr '\n' ' ')" '1 2 ' \
+    'are stored'
+es DELETE "_data_stream/${ID}_ds" >/dev/null
+es DELETE "_index_template/$ID" >/dev/null
+# Updates bring the whole request, scripts, too; a conflict with another writer is retried.
+printf '%s\n' "$(b 0/1000)" \
+    "$(x update "${ID}_s" 1 '{"scripted_upsert":true,"upsert":{"n":0},"script":{"source":"ctx._source.n += params.by","params":{"by":2}}}')" \
+    "$(x update "${ID}_s" 1 '{"script":"ctx._source.n *= 5"}')" \
+    "$(x update "${ID}_s" 2 '{"doc":{"a":{"b":1}},"doc_as_upsert":true}')" \
+    "$(x update "${ID}_s" 2 '{"doc":{"a":{"c":2}}}')" \
+    "$(x update "${ID}_s" 3 '{"doc":{"a":1},"upsert":{"new":true}}')" \
+    "$(x index "${ID}_s" 4 '{"n":1}' false)" "$(x delete "${ID}_s" 4 - false)" \
+    "$(x create "${ID}_s" 4 '{"n":2}')" "$(x index "${ID}_s" 5 '{"n":1}' false)" \
+    "$(x index "${ID}_s" 5 '{"n":2}' false)" "$(c 0/1030 1)" "$(e)" | frames
+writes 0 'updates by script, doc and upsert, and actions without versions, in order'
+ok 'do what they say' docs "${ID}_s" '1 {"n":10}' '2 {"a":{"b":1,"c":2}}' '3 {"new":true}' \
+    '4 {"n":2}' '5 {"n":2}'
+
+# Merges and truncates ----------------------------------------------------------------
+
+g=${ID}_g
+es PUT "$g" '{"settings":{"number_of_shards":3},"mappings":{"dynamic":false}}' >/dev/null
+# Written by another, over several lines, and with comments.
+printf '%s\n' '{"a":1, // one' '"b\u0069g":{ "x":[1.50,1e2, 12345678901234567890.10],' \
+    ' "big" : "q\"} // no", /* "big":0, */ "t":"a\u000ab" } ,' '"z":-0.0}' >"$T/odd"
+es PUT "$g/_doc/odd?version=3&version_type=external" "@$T/odd" >/dev/null
+from="{\"merge\":[\"big\",\"z\"],\"merge_from\":[\"$g\",\"odd\",null]}"
+printf '%s\n' "$(b 0/1000)" "$(x index "$g" odd '{"n":1}' null - '{"merge":["z","big"]}')" \
+    "$(x index "$g" new '{"n":2}' null r "$from")" "$(x index "$g" odd '{"n":3}')" \
+    "$(x index "$g" r '{"big":1.0}' null here)" "$(x index "$g" r '{"n":4}' null here '{"merge":["big"]}')" \
+    "$(x index "$g" r '{"n":5}' null there "{\"merge\":[\"big\"],\"merge_from\":[\"$g\",\"r\",\"here\"]}")" \
+    "$(c 0/1030 1)" "$(e)" | frames
+writes 0 'merges' --merge-missing reject
+for url in "$g/_source/new?routing=r" "$g/_source/odd" "$g/_source/r?routing=there"; do
+	es GET "$url" && echo
+done >"$T/sources"
+printf '%s\n' '{"n":2,"b\u0069g":{ "x":[1.50,1e2, 12345678901234567890.10], "big" : "q\"} // no", "t":"a\u000ab" },"z":-0.0}' \
+    '{"n":3}' '{"n":5,"big":1.0}' >"$T/want"
+same "$T/sources" "$T/want" 'take members over byte for byte, but for line ends and comments'
+es POST "$g/_refresh" >/dev/null
+is "$(es GET "$g/_count" | jq .count)" 3 'and the old documents are gone'
+writes 0 'the same again'
+for url in "$g/_source/new?routing=r" "$g/_source/odd" "$g/_source/r?routing=there"; do
+	es GET "$url" && echo
+done >"$T/sources"
+same "$T/sources" "$T/want" 'changes nothing'
+printf '%s\n' "$(relation)" "$(b 0/2000)" "$(x index "${ID}_none" 1 '{"n":1}' null - '{"merge":["a"]}')" \
+    "$(c 0/2030 1)" "$(e)" | frames
+writes 0 'a merge where there is no index'
+says 'index=[^ ]*_none id=1 lsn=0/2000 fields=1 reason="there is no such document"' 'is said'
+es PUT "${ID}_rr" '{"mappings":{"_routing":{"required":true}}}' >/dev/null
+printf '%s\n' "$(relation)" "$(b 0/2000)" "$(x index "${ID}_rr" 1 '{"n":1}' null - '{"merge":["a"]}')" \
+    "$(c 0/2030 1)" "$(e)" | frames
+writes 100 'a merge that can never be read'
+says 'cannot read the document.*table=shop.users.*_rr id=1 lsn=0/2000 type=routing_missing_exception reason=".*required' \
+    'is said in the words of the node'
+
+# trunc PATTERN [QUERY]
+trunc() {
+	printf '["X","delete",16401,null,null,null,null,null,{"truncate":{"index":"%s","query":%s}}]\n' \
+	    "$1" "$(_text "${2:--}")"
+}
+es PUT "${ID}_t1" '{"settings":{"number_of_shards":2}}' >/dev/null
+printf '%s\n' "$(b 0/1000)" "$(awk -v i="${ID}_t" 'BEGIN { for (d = 1; d <= 2300; d++)
+	printf "[\"X\",\"index\",1,\"%s%d\",\"%d\",null,%s,\"{\\\"k\\\":%d}\"]\n", i, d % 2, d,
+	    d % 3 ? "null" : "\"r" d % 5 "\"", d % 10 }')" "$(c 0/1030 1)" \
+    "$(b 0/2000)" "$(x index "${ID}_t0" before '{"k":1}')" "$(trunc "${ID}_t0")" \
+    "$(x index "${ID}_t0" after '{"k":1}')" "$(c 0/2030 2)" "$(e)" | frames
+writes 0 'a truncate of one index'
+ok 'leaves what came after it' docs "${ID}_t0" 'after {"k":1}'
+es POST "${ID}_t1/_refresh" >/dev/null
+is "$(es GET "${ID}_t1/_count" | jq .count)" 1150 'and other indexes'
+printf '%s\n' "$(b 0/3000)" "$(trunc "${ID}_t*" '{"term":{"k":1}}')" "$(trunc "${ID}_missing")" \
+    "$(trunc "${ID}_missing*")" "$(c 0/3030 3)" "$(e)" | frames
+writes 0 'a truncate with a pattern and a query, and of what is missing'
+es POST "${ID}_t*/_refresh" >/dev/null
+is "$(es GET "${ID}_t0,${ID}_t1/_count" | jq .count)" 920 'takes what matches'
+printf '%s\n' "$(b 0/2800)" "$(trunc "${ID}_t1")" "$(c 0/2830 3)" "$(e)" | frames
+es PUT "${ID}_t1/_doc/newer?version=$((0x2801))&version_type=external" '{}' >/dev/null
+writes 0 'a truncate that comes late' -v
+ok 'takes nothing newer' docs "${ID}_t1" 'newer {}'
+es PUT "${ID}_t1/_alias/${ID}_alias" >/dev/null
+printf '%s\n' "$(b 0/4000)" "$(trunc "${ID}_alias")" "$(c 0/4030 3)" "$(e)" | frames
+writes 0 'a truncate of an alias'
+is "$(es_docs "${ID}_t1" | wc -l)" 0 'takes the documents behind it'
+printf '%s\n' "$(b 0/5000)" "$(trunc "${ID}_t1" '{"nosuch":{}}')" "$(c 0/5030 3)" "$(e)" | frames
+writes 100 'a query that the node does not know'
+says 'refused a request.*status=400 reason=.*nosuch.*lsn=0/5000' 'is said in its words'
+
 # Index names that the check lets pass are those that the node takes.
 for name in '.x' '@b&c;d=e~f(g)' "[h]{i}!\$%'\`^" '+c-d.e_f' 'bücher'; do
 	printf '%s\n' "$(b 0/1000)" "$(x index "$ID$name" 1 '{}')" "$(c 0/1030 1)" "$(e)" | frames

@@ -292,7 +292,11 @@ json_put_line(struct buf *b, struct json_text v)
 				else
 					buf_addc(b, *from);
 		} else if ((p = skip_blanks(p, end)) > from) {
-			buf_addc(b, ' ');
+			size_t n = (size_t)(p - from);
+			bool plain = memchr(from, '\n', n) == NULL &&
+			    memchr(from, '\r', n) == NULL && memchr(from, '/', n) == NULL;
+
+			buf_add(b, plain ? from : " ", plain ? n : 1);
 		} else {
 			buf_addc(b, *p++);
 		}

@@ -51,7 +51,10 @@ bool json_is(struct json_text written, const char *name, size_t len);
 /* Append the string whose quotes are first and last of the text, without its escapes. */
 void json_unescape(struct buf *, struct json_text string);
 
-/* Append the value as one line: comments and line ends become blanks. */
+/*
+ * Append the value as one line: where it has several, blanks with line ends or comments
+ * among them become one blank.
+ */
 void json_put_line(struct buf *, struct json_text value);
 
 /* Append a string with quotes and escapes. */

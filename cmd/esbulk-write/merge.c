@@ -100,7 +100,7 @@ static enum merge_result
 judge(const struct found *f, struct answer_error *e)
 {
 	static const char *const fatal[] = { "illegal_argument_exception",
-		"routing_missing_exception", "security_exception" };
+		"routing_missing_exception", "index_closed_exception", "security_exception" };
 
 	if (f->error.p == NULL)
 		return MERGE_GOOD;

@@ -130,7 +130,12 @@ take_page(struct truncate *t, struct delivery *d, struct json_text answer)
 	size_t n = 0;
 	int more;
 
-	if (scroll.p == NULL || *scroll.p != '"' || w.close != ']')
+	if (w.close != ']')
+		return TRUNCATE_UNREADABLE;
+	/* There are no such indexes: then there is no scroll. */
+	if (scroll.p == NULL && json_next(&w, &name, &hit) == 0)
+		return TRUNCATE_DONE;
+	if (scroll.p == NULL || *scroll.p != '"')
 		return TRUNCATE_UNREADABLE;
 	t->scroll.len = 0;
 	buf_add(&t->scroll, scroll.p, scroll.n);

@@ -157,9 +157,12 @@ answer_page(struct request *r, struct page *p, bool scroll)
 	static struct buf hits;
 	struct store *s = &r->standin->store;
 	unsigned long long left = p->size;
-	long long total = 0;
+	long long total = 0, indexes = 0;
 
 	hits.len = 0;
+	for (uint32_t i = 0; i < s->n_indexes; i++)
+		indexes += s->indexes[i]->exists &&
+			   search_named(*p->expression == '+' ? "" : p->expression, s->indexes[i]);
 	for (uint64_t i = 0; i < s->n_docs; i++)
 		total += matches(p, store_nth(s, i));
 	for (; p->from < s->n_docs && left > 0; p->from++) {
@@ -173,7 +176,8 @@ answer_page(struct request *r, struct page *p, bool scroll)
 		left--;
 	}
 	buf_addc(&r->out, '{');
-	if (scroll)
+	/* A real one has nothing to go on with then. */
+	if (scroll && indexes > 0)
 		add_scroll_id(&r->out, p);
 	buf_printf(&r->out,
 	    "\"took\":0,\"timed_out\":false,"

@@ -125,8 +125,8 @@ test_texts(void)
 	json_put_line(&b, text("{ \"a\" : \"x  y\" }"));
 	is(buf_cstr(&b), "{ \"a\" : \"x  y\" }", "one line stays as it is");
 	b.len = 0;
-	json_put_line(&b, text("{\n  \"a\": [1.50,\r\n 2], // c\n \"b // x\":\"/* \\n */\" /* d\n */}"));
-	is(buf_cstr(&b), "{ \"a\": [1.50, 2], \"b // x\":\"/* \\n */\" }",
+	json_put_line(&b, text("{\n  \"a\":  [1.50,\r\n 2], // c\n \"b // x\":\"/* \\n */\" /* d\n */}"));
+	is(buf_cstr(&b), "{ \"a\":  [1.50, 2], \"b // x\":\"/* \\n */\" }",
 	    "several become one, without comments");
 	b.len = 0;
 	json_put_line(&b, text("\"a\nb\rc\""));

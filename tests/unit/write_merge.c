@@ -154,6 +154,7 @@ test_answers(void)
 		{ "es_rejected_execution_exception", MERGE_RETRY },
 		{ "illegal_argument_exception", MERGE_FATAL },
 		{ "routing_missing_exception", MERGE_FATAL },
+		{ "index_closed_exception", MERGE_FATAL },
 		{ "index_not_found_exception", MERGE_GOOD } };
 	struct item *i = action("{}", "a", true, 9, NULL, 0);
 	struct merge_problem p;

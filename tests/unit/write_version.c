@@ -31,6 +31,28 @@ test_places(void)
 	ok(version_place(&places, DOC_A) == 0, "so does one that begins again");
 }
 
+static void
+test_truncate(void)
+{
+	version_begin(&places);
+	ok(version_truncate(&places) == 0, "a truncate before all is 0");
+	ok(version_place(&places, DOC_A) == 1 && version_place(&places, DOC_B) == 1,
+	    "what follows, on any document, is 1");
+	version_place(&places, DOC_A);
+	ok(version_truncate(&places) == 3, "another is what the next action on A would be");
+	ok(version_place(&places, DOC_B) == 4 && version_place(&places, DOC_A) == 4 &&
+	        version_place(&places, DOC_A) == 5,
+	    "and they go on from there");
+	for (int i = 0; i < 50; i++)
+		version_truncate(&places);
+	ok(version_truncate(&places) == VERSION_LAST_PLACE &&
+	        version_place(&places, DOC_B) == VERSION_LAST_PLACE,
+	    "to 39");
+	version_begin(&places);
+	ok(version_place(&places, DOC_B) == 0 && version_truncate(&places) == 1,
+	    "a unit starts at 0 again");
+}
+
 /* The mark by which counters are known to be old ones comes round. */
 static void
 test_wrap(void)
@@ -70,6 +92,7 @@ int
 main(void)
 {
 	test_places();
+	test_truncate();
 	test_wrap();
 	test_of_unit();
 	return done_testing();
