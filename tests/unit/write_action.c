@@ -183,7 +183,7 @@ test_more(void)
 	ok(refused(&a, "pipeline"), "a pipeline that is no string");
 	set_more(&a, "require_alias", text);
 	ok(refused(&a, "require_alias"), "require_alias that is no boolean");
-	set_more(&a, "merge", yes);
+	set_more(&a, "script", yes);
 	ok(refused(&a, "does not know"), "what this program does not know, it does not drop");
 }
 
