@@ -230,8 +230,8 @@ settle(struct lane *lane, int64_t now)
 		lane->failures = tries - 1;
 		lane_back_off(lane, now);
 		buf_printf(&words, "%s: %s", e->type, e->reason);
-		lane_say_retry(lane, "the cluster did not take some actions: trying again", e->status,
-		    words.data, words.len, again.count, now);
+		lane_say_retry(lane, "the cluster did not take some actions: trying again",
+		    e->status, words.data, words.len, again.count, now);
 		buf_free(&words);
 	} else {
 		lane->failures = 0;

@@ -95,12 +95,16 @@ copy_string(char *to, size_t size, struct json_text object, const char *name)
 	buf_free(&b);
 }
 
-/* No such index is no such document.  A fault of the request stays one. */
+/*
+ * No such index is no such document.  A fault of the request stays one; where routing is
+ * missing, Elasticsearch 7 and OpenSearch 1 trip over their own types.
+ */
 static enum merge_result
 judge(const struct found *f, struct answer_error *e)
 {
 	static const char *const fatal[] = { "illegal_argument_exception",
-		"routing_missing_exception", "index_closed_exception", "security_exception" };
+		"routing_missing_exception", "index_closed_exception", "security_exception",
+		"null_pointer_exception" };
 
 	if (f->error.p == NULL)
 		return MERGE_GOOD;

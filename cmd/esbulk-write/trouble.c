@@ -144,8 +144,8 @@ lane_refused(struct lane *lane, long status, int64_t now)
 	case REQUEST_RETRY:
 		lane_put_back(lane);
 		lane_node_trouble(lane, now);
-		lane_say_retry(lane, "the cluster did not take a request: trying again", status, words,
-		    len, actions, now);
+		lane_say_retry(lane, "the cluster did not take a request: trying again", status,
+		    words, len, actions, now);
 		return -1;
 	case REQUEST_ANSWERED:
 	case REQUEST_FATAL: break;

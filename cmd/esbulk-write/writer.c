@@ -115,8 +115,8 @@ bad_action(struct writer *w, const struct frame_action *a, const char *why, size
 	log_error(a->op == OP_REJECT ? "the mapper rejected a row" : "an action cannot be sent",
 	    kv_str("table", tables_name(&w->delivery.tables, a->relid)),
 	    kv_strn("index", a->index.ptr ? a->index.ptr : "", a->index.len),
-	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len), kv_lsn("lsn", w->intake.begin.lsn),
-	    kv_strn("reason", why, len));
+	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len),
+	    kv_lsn("lsn", w->intake.begin.lsn), kv_strn("reason", why, len));
 	return EXIT_PERMANENT;
 }
 
