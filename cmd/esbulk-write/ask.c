@@ -28,6 +28,11 @@ set_ask(struct lane *lane, enum lane_request request, const char *method)
 	lane->got.len = 0;
 	lane->overflowed = false;
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, lane->delivery->json_headers);
+	/*
+	 * On a kept connection that closes libcurl sends a request again by itself; of a
+	 * scroll that would be the next page, and one would be lost unseen.
+	 */
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request == LANE_TRUNCATE ? 1L : 0L);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_cstr(&lane->ask));
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)lane->ask.len);
 	if (curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,

@@ -95,6 +95,7 @@ set_bulk(struct lane *lane)
 	/* The one before was another. */
 	if (lane->request != LANE_BULK) {
 		curl_easy_setopt(lane->easy, CURLOPT_CUSTOMREQUEST, NULL);
+		curl_easy_setopt(lane->easy, CURLOPT_FRESH_CONNECT, 0L);
 		curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, NULL);
 		curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, lane->delivery->headers);
 	}

@@ -6,16 +6,21 @@
 #include "source.h"
 
 /*
- * Where a search goes on: all of it stands in the scroll's id, so that nothing is kept.  A
- * real one shows what was there at its start; here documents that come later are seen, too.
+ * Where a search goes on.  As on a real server an answer that is lost takes its page along:
+ * the same id then gives the next one.  But what comes later is seen here, too.
  */
 struct page {
 	unsigned long long from, size; /* documents of the store; hits */
 	bool version, seq;
-	char source[256];     /* "-": none, "+": all */
-	char expression[300]; /* "+": all indexes */
-	struct slice field, value; /* raw; p NULL: all documents */
+	char source[256];          /* "-": none, "+": all */
+	char expression[300];      /* "+": all indexes */
+	char field[128], value[256]; /* raw; "": all documents */
 };
+
+/* Scrolls by their id, the oldest are dropped. */
+enum { SCROLLS = 64 };
+static struct page scrolls[SCROLLS];
+static unsigned long last_scroll;
 
 bool
 search_named(const char *expression, const struct index *x)
@@ -68,12 +73,18 @@ search_source(const struct request *r)
 	return s != NULL ? s : "";
 }
 
+static void
+copy(char *to, size_t size, struct slice s)
+{
+	snprintf(to, size, "%.*s", (int)s.n, s.p);
+}
+
 /* {"term":{"field":value}}; anything else matches all documents. */
 static void
 set_query(struct page *p, struct slice body)
 {
 	struct json_cursor c;
-	struct slice all, query, term;
+	struct slice all, query, term, field, value;
 	struct json_walk w;
 
 	json_cursor_init(&c, body);
@@ -86,8 +97,10 @@ set_query(struct page *p, struct slice body)
 	if (term.p == NULL || *term.p != '{')
 		return;
 	w = json_members(term);
-	if (!json_member(&w, &p->field, &p->value))
-		p->field.p = NULL;
+	if (json_member(&w, &field, &value)) {
+		copy(p->field, sizeof(p->field), field);
+		copy(p->value, sizeof(p->value), value);
+	}
 }
 
 static bool
@@ -99,12 +112,12 @@ matches(const struct page *p, const struct doc *d)
 	if (d->state != DOC_LIVE || !d->index->exists ||
 	    !search_named(*p->expression == '+' ? "" : p->expression, d->index))
 		return false;
-	if (p->field.p == NULL)
+	if (*p->field == '\0')
 		return true;
 	w = json_members(doc_source(d));
 	while (json_member(&w, &name, &value))
-		if (slice_equal(name, p->field))
-			return slice_equal(value, p->value);
+		if (slice_is(name, p->field))
+			return slice_is(value, p->value);
 	return false;
 }
 
@@ -132,27 +145,9 @@ add_hit(struct buf *out, const struct page *p, const struct doc *d)
 	buf_addc(out, '}');
 }
 
+/* Answer with the page; from moves behind it.  scroll 0: it is no scroll. */
 static void
-add_scroll_id(struct buf *out, const struct page *p)
-{
-	struct buf id = { 0 };
-
-	buf_printf(&id, "%llu %llu %d %d %s %s ", p->from, p->size, p->version, p->seq,
-	    p->source, p->expression);
-	if (p->field.p != NULL) {
-		buf_add(&id, p->field.p, p->field.n);
-		buf_addc(&id, ' ');
-		buf_add(&id, p->value.p, p->value.n);
-	}
-	buf_adds(out, "\"_scroll_id\":");
-	json_quote(out, (struct slice) { id.data, id.len });
-	buf_addc(out, ',');
-	buf_free(&id);
-}
-
-/* Answer with the page; from moves behind it. */
-static void
-answer_page(struct request *r, struct page *p, bool scroll)
+answer_page(struct request *r, struct page *p, unsigned long scroll)
 {
 	static struct buf hits;
 	struct store *s = &r->standin->store;
@@ -177,8 +172,8 @@ answer_page(struct request *r, struct page *p, bool scroll)
 	}
 	buf_addc(&r->out, '{');
 	/* A real one has nothing to go on with then. */
-	if (scroll && indexes > 0)
-		add_scroll_id(&r->out, p);
+	if (scroll > 0 && indexes > 0)
+		buf_printf(&r->out, "\"_scroll_id\":\"%lu\",", scroll);
 	buf_printf(&r->out,
 	    "\"took\":0,\"timed_out\":false,"
 	    "\"_shards\":{\"total\":1,\"successful\":1,\"skipped\":0,"
@@ -206,18 +201,20 @@ search_request(struct request *r)
 	    source == NULL ? "-" : *source == '\0' ? "+" : source);
 	snprintf(p.expression, sizeof(p.expression), "%s", *e == '\0' ? "+" : e);
 	set_query(&p, r->content);
-	answer_page(r, &p, request_argument(r, "scroll") != NULL);
+	if (request_argument(r, "scroll") == NULL) {
+		answer_page(r, &p, 0);
+		return;
+	}
+	scrolls[++last_scroll % SCROLLS] = p;
+	answer_page(r, &scrolls[last_scroll % SCROLLS], last_scroll);
 }
 
 void
 search_on(struct request *r)
 {
-	static struct buf id;
 	struct json_cursor c;
 	struct slice body, text = { NULL, 0 };
-	struct page p = { 0 };
-	int version, seq, used = 0;
-	char *space;
+	unsigned long id;
 
 	if (request_is(r, "DELETE")) {
 		buf_adds(&r->out, "{\"succeeded\":true,\"num_freed\":1}");
@@ -227,22 +224,12 @@ search_on(struct request *r)
 	json_cursor_init(&c, r->content);
 	if (r->content.n > 0 && json_value(&c, &body) && *body.p == '{')
 		text = json_find(body, "scroll_id");
-	id.len = 0;
-	if (text.p != NULL && *text.p == '"')
-		json_unescape(&id, (struct slice) { text.p + 1, text.n - 2 });
-	if (sscanf(buf_cstr(&id), "%llu %llu %d %d %255s %299s %n", &p.from, &p.size, &version,
-		&seq, p.source, p.expression, &used) != 6) {
-		failure_set(&r->failure, 400, "illegal_argument_exception",
-		    "Cannot parse scroll id");
+	id = text.p != NULL && *text.p == '"' ? strtoul(text.p + 1, NULL, 10) : 0;
+	if (id == 0 || id > last_scroll || id + SCROLLS <= last_scroll) {
+		failure_set(&r->failure, 404, "search_context_missing_exception",
+		    "No search context found for id [%lu]", id);
 		request_fail(r);
 		return;
 	}
-	p.version = version != 0;
-	p.seq = seq != 0;
-	space = strchr(id.data + used, ' ');
-	if (space != NULL) {
-		p.field = (struct slice) { id.data + used, (size_t)(space - id.data) - (size_t)used };
-		p.value = (struct slice) { space + 1, strlen(space + 1) };
-	}
-	answer_page(r, &p, true);
+	answer_page(r, &scrolls[id % SCROLLS], id);
 }
