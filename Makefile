@@ -5,7 +5,7 @@
 #   make check-matrix   what talks to PostgreSQL, on 14 to 18
 #   make check-long     longer runs: 200 random workloads, longer outages
 #   make asan       the reader's tests with AddressSanitizer and UBSan
-#   make fuzz       libFuzzer on pgoutput, frames, JSON, shapes, conditions (FUZZ_SECONDS=30 each)
+#   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
@@ -40,8 +40,7 @@ CAT	= $(call objects,cmd/pgcdc-cat)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
-FUZZ	= $(B)/tests/fuzz-pgoutput $(B)/tests/fuzz-frame $(B)/tests/fuzz-map_json \
-	$(B)/tests/fuzz-map_expr
+FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping map_frames)
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
@@ -90,10 +89,12 @@ $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
 # A fuzz target is linked with all of the reader, or by its name with the mapper's modules,
 # which then log to support.c.
-$(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(MAP) $(COMMON)
+FUZZ_SHARED = $(B)/obj/tests/fuzz/support.o $(REPLAY)
+$(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o $(FUZZ_SHARED) \
+	    $(MAP) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
-$(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/support.o $(REPLAY) $(READ) $(COMMON)
+$(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
 
@@ -102,7 +103,7 @@ $(B)/obj/tests/expr/%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
-$(B)/obj/tests/fuzz/map_%.o: CPP += -Icmd/pgcdc-map
+$(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/fuzz/pgoutput.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

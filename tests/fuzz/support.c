@@ -4,6 +4,7 @@
 void __wrap_log_event(enum log_level level, const char *msg, const struct kv *kvs);
 
 const char *support_error;
+static char error[1024];
 
 /* Where it goes, so that no compiler leaves reading it out. */
 static volatile unsigned char seen;
@@ -30,8 +31,10 @@ __wrap_log_event(enum log_level level, const char *msg, const struct kv *kvs)
 {
 	/* The program would end with a status that libFuzzer takes for an orderly end. */
 	check(strcmp(msg, "out of memory") != 0);
-	if (level == LOG_ERROR)
-		support_error = msg;
+	if (level == LOG_ERROR) {
+		snprintf(error, sizeof(error), "%s", msg); /* which does not outlive the call */
+		support_error = error;
+	}
 	for (const struct kv *kv = kvs; kv->type != KV_END; kv++) {
 		if (kv->type == KV_STRN)
 			touch_bytes(kv->v.s, kv->len);
