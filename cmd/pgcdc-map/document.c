@@ -128,7 +128,8 @@ document_text(struct document_writer *w, const struct plan *plan, const struct p
     const struct row *row, bool nulls, struct buf *b, struct failure *why)
 {
 	(void)plan;
-	for (const struct plan_piece *piece = t->piece; piece < t->piece + t->pieces; piece++) {
+	for (size_t i = 0; i < t->pieces; i++) {
+		const struct plan_piece *piece = &t->piece[i];
 		enum render_result r;
 		size_t start;
 
@@ -315,7 +316,8 @@ document_add(struct document_writer *w, const struct plan *plan,
 	size_t start = b->len;
 
 	w->merges = 0;
-	for (const struct plan_field *f = doc->field; f < doc->field + doc->fields; f++) {
+	for (size_t i = 0; i < doc->fields; i++) {
+		const struct plan_field *f = &doc->field[i];
 		size_t here = b->len;
 
 		if (f->updates_only && row->change != CHANGE_UPDATE)
@@ -347,7 +349,8 @@ document_changes(struct document_writer *w, const struct plan *plan, const struc
 	bool any = false;
 
 	*objects = false;
-	for (const struct plan_field *f = doc->field; f < doc->field + doc->fields; f++) {
+	for (size_t i = 0; i < doc->fields; i++) {
+		const struct plan_field *f = &doc->field[i];
 		size_t here = b->len;
 
 		if (is_constant(f) || (!f->updates_only && all_columns(f, row, is_unchanged)))

@@ -247,7 +247,9 @@ filters_apply(const struct filter *filter, size_t n, struct buf *b, size_t start
     struct buf *scratch, const char **problem)
 {
 	*problem = NULL;
-	for (const struct filter *f = filter; f < filter + n && *problem == NULL; f++) {
+	for (size_t i = 0; i < n && *problem == NULL; i++) {
+		const struct filter *f = &filter[i];
+
 		if (f->kind == FILTER_DEFAULT) {
 			if (null || b->len == start)
 				buf_add(b, f->arg, f->len);

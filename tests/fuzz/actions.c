@@ -92,8 +92,7 @@ actions_text_is_utf8(const struct frame *f)
 static bool
 one_line(struct frame_str s)
 {
-	return memchr(s.ptr, '\n', s.len) == NULL && memchr(s.ptr, '\r', s.len) == NULL &&
-	    memchr(s.ptr, '\0', s.len) == NULL;
+	return memchr(s.ptr, '\n', s.len) == NULL && memchr(s.ptr, '\r', s.len) == NULL;
 }
 
 static void
