@@ -275,9 +275,10 @@ add_time(struct buf *b, const msgpack_object_str *s, struct renderer *to)
 	if (bc || far) {
 		if (to->policy->bc != ODD_ISO)
 			return add_odd(b, to->policy->bc, RENDER_BC, s->ptr, s->size);
-		buf_addc(b, '"');
-		datetime_iso(b, s->ptr, s->size);
-		buf_addc(b, '"');
+		/* What is no date stays as it is, and needs escapes perhaps. */
+		to->repaired.len = 0;
+		datetime_iso(&to->repaired, s->ptr, s->size);
+		render_string(b, to->repaired.data, to->repaired.len);
 		return RENDER_OK;
 	}
 	render_string(b, s->ptr, s->size);
