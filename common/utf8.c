@@ -61,3 +61,13 @@ utf8_valid(const char *s, size_t n)
 	}
 	return true;
 }
+
+size_t
+utf8_prefix(const char *s, size_t n, size_t max)
+{
+	size_t end = 0, more;
+
+	while (end < n && (more = utf8_char(s + end, n - end)) > 0 && end + more <= max)
+		end += more;
+	return end;
+}

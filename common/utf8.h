@@ -13,4 +13,7 @@ bool utf8_valid(const char *, size_t);
 /* The bytes of the character that n > 0 bytes begin with, 1 to 4; 0 when it is none. */
 size_t utf8_char(const char *, size_t n);
 
+/* How many of n bytes are whole characters, up to max bytes. */
+size_t utf8_prefix(const char *, size_t n, size_t max);
+
 #endif

@@ -8,6 +8,7 @@
 #include "frame.h"
 #include "geo.h"
 #include "number.h"
+#include "utf8.h"
 
 /* Why it cannot be done, as in: column "x" <why>.  The text is shown, as far as it is short. */
 static enum render_result
@@ -16,9 +17,11 @@ fault(struct renderer *r, const char *why, const char *text, size_t len)
 	r->why.len = 0;
 	buf_adds(&r->why, why);
 	if (text != NULL) {
+		size_t shown = utf8_prefix(text, len, 60);
+
 		buf_adds(&r->why, ": \"");
-		render_escaped(&r->why, text, len < 60 ? len : 60);
-		buf_adds(&r->why, len < 60 ? "\"" : "\"…");
+		render_escaped(&r->why, text, shown);
+		buf_adds(&r->why, shown == len ? "\"" : "\"…");
 	}
 	return RENDER_FAULT;
 }

@@ -340,7 +340,7 @@ render_document(struct buf *b, const char *s, size_t len, struct renderer *to)
 		return RENDER_FAULT;
 	}
 	buf_printf(&to->why, "is JSON with %s: \"", problem.what);
-	render_escaped(&to->why, problem.name, problem.name_len < 60 ? problem.name_len : 60);
+	render_escaped(&to->why, problem.name, utf8_prefix(problem.name, problem.name_len, 60));
 	buf_printf(&to->why, "\" at byte %zu; \"%s\" in defaults has other policies",
 	    problem.offset, problem.name_len == 0 ? "empty_keys" : "duplicate_keys");
 	return RENDER_FAULT;
