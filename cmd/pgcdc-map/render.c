@@ -428,7 +428,10 @@ add_array(struct buf *b, const msgpack_object_array *a, struct value_class class
 	return RENDER_OK;
 }
 
-/* hstore: keys are strings.  Others, from a foreign producer, become their text. */
+/*
+ * hstore: keys are strings.  Others, from a foreign producer, become their text; not those
+ * with keys of their own, whose escapes would be escaped at each level.
+ */
 static enum render_result
 add_key(struct buf *b, const msgpack_object *key, struct renderer *to)
 {
@@ -439,6 +442,8 @@ add_key(struct buf *b, const msgpack_object *key, struct renderer *to)
 		render_string(b, key->via.str.ptr, key->via.str.size);
 		return RENDER_OK;
 	}
+	if (key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP)
+		return RENDER_UNKNOWN;
 	r = render_text(&text, key, plain, to);
 	if (r == RENDER_OK)
 		render_string(b, text.data, text.len);

@@ -235,6 +235,26 @@ test_shapes(void)
 	    "a type of no fields");
 }
 
+/* A key of keys would be escaped at each level, which doubles it. */
+static void
+test_keys(const char *form, const char *name)
+{
+	static const struct value_policy policy;
+	struct renderer to = { .policy = &policy };
+	struct buf packed = { 0 }, got = { 0 };
+	msgpack_unpacked u;
+	size_t off = 0;
+
+	put(&packed, &form);
+	msgpack_unpacked_init(&u);
+	ok(msgpack_unpack_next(&u, packed.data, packed.len, &off) == MSGPACK_UNPACK_SUCCESS &&
+	        render_json(&got, &u.data, plain, &to) == RENDER_UNKNOWN,
+	    name);
+	msgpack_unpacked_destroy(&u);
+	buf_free(&packed);
+	buf_free(&got);
+}
+
 int
 main(void)
 {
@@ -242,6 +262,9 @@ main(void)
 	test_all_escaped();
 	test_nested();
 	test_shapes();
+	test_keys("{{a 1} 2}", "a map is no key");
+	test_keys("{[a] 2}", "nor is an array");
+	test_keys("{_ 2}", "nor is null");
 	printf("1..%d\n", tests);
 	return failed > 0;
 }
