@@ -150,10 +150,12 @@ values(const msgpack_object *array)
 
 /* Rows that were there before are not counted up: they may have been, by an earlier run. */
 static void
-warn_uncounted(struct mapper *m, const struct plan *plan)
+warn_uncounted(struct mapper *m, struct plan *plan)
 {
-	if (plan->rule->on[CHANGE_INSERT] == DO_SCRIPT &&
-	    !was_said(m, "uncounted", plan->relation->name))
+	if (plan->rule->on[CHANGE_INSERT] != DO_SCRIPT || plan->reported)
+		return;
+	plan->reported = true;
+	if (!was_said(m, "uncounted", plan->relation->name))
 		log_warn("scripts do not run for the rows of a snapshot: they are ignored",
 		    kv_str("table", plan->relation->name));
 }

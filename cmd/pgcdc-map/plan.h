@@ -95,6 +95,7 @@ struct plan {
 	 * without an old row does not tell whether it moved the document.
 	 */
 	uint32_t unseen;
+	bool reported;      /* that a snapshot's rows do not run its script */
 	unsigned body_head; /* bytes that the last body's MessagePack head had: a guess */
 };
 
