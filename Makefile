@@ -150,10 +150,11 @@ demo:
 	$(MAKE) -s all
 	sh tests/demo
 
-# Figures beside pg_recvlogical's, from one run.
+# Figures beside pg_recvlogical's, and of the mapper alone, from one run.
 bench: all tests
 	sh tests/bench/first
 	sh tests/bench/read
+	sh tests/bench/map
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
