@@ -145,6 +145,18 @@ tables: [{ table: public.users, index: users, on: { update: partial }, upsert: t
 END
 is "$(printf '%s\n' "$users" "[\"U\",1,[1,$absent,2],null]" | map)" \
     'update users 1 - {"doc":{"id":1,"n":2}}' 'no upsert of half a document'
+mapping <<'END'
+defaults: { nan: string }
+tables: [{ table: public.f, index: f, on: { update: partial } }]
+END
+is "$(map <<'END'
+["R",1,"public","f","f",[["id","int4",23,-1,true],["x","float8",701,-1,true]],[0]]
+["U",1,[1,{"$float":"NaN"}],[1,{"$float":"NaN"}]]
+["U",1,[1,-0.0],[1,0.0]]
+["U",1,[1,0.5],[1,{"$float":"NaN"}]]
+END
+)" 'update f 1 - {"doc":{"x":-0.0}}
+update f 1 - {"doc":{"x":0.5}}' 'NaN is no change of NaN, and a sign is one'
 
 mapping <<'END'
 tables:

@@ -28,6 +28,9 @@ document_same_value(const msgpack_object *a, const msgpack_object *b)
 	if (a->type == MSGPACK_OBJECT_STR && b->type == a->type)
 		return a->via.str.size == b->via.str.size &&
 		    memcmp(a->via.str.ptr, b->via.str.ptr, a->via.str.size) == 0;
+	/* NaN is itself here, and -0 not 0: what counts is how they are written. */
+	if (a->type == MSGPACK_OBJECT_FLOAT64 && b->type == a->type)
+		return memcmp(&a->via.f64, &b->via.f64, sizeof(a->via.f64)) == 0;
 	return msgpack_object_equal(*a, *b);
 }
 

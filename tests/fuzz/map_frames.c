@@ -18,8 +18,6 @@
 	"        nested: { all: ['{name|slug}', '{a1}', { x: '{created_on:%G-W%V-%u %j}' }],\n" \
 	"          hash: '{prefs|hash}', left: '{name|trim|left:3}', n: 1.0, t: '{a5}' } }\n"
 
-#define FLATTEN "      flatten: { prefs: pref_, attrs: attr_ }\n"
-
 static const char *const texts[] = {
 	/* Documents that follow the rows. */
 	"defaults: { duplicate_keys: reject, empty_keys: underscore, long_id: hash,\n"
@@ -36,7 +34,8 @@ static const char *const texts[] = {
 	"    on: { truncate: delete, delete: index }\n"
 	"    pipeline: 'p-{table}'\n"
 	"    stable: [name]\n"
-	FIELDS FLATTEN
+	FIELDS
+	"      flatten: { prefs: pref_, attrs: attr_ }\n"
 	"  - table: '*'\n"
 	"    index: all\n"
 	"    version: false\n"
@@ -70,7 +69,7 @@ static const char *const texts[] = {
 	"    id: '{name}'\n"
 	"    delete_when: \"coalesce(lower(name), upper(status)) = cast(id as text)\"\n"
 	"    on: { insert: script, update: script, delete: script }\n"
-	"    script: { source: ctx._source.n += params.n, params: { n: 1, all: '{prefs}',\n"
+	"    script: { lang: expression, source: ctx._source.n += params.n, params: { n: 1, all: '{prefs}',\n"
 	"      op: '{op}', old: ['{lsn}'] }, upsert: { author: '{id}' }, scripted_upsert: true }\n"
 	"  - table: '*'\n"
 	"    also: true\n"
@@ -78,7 +77,8 @@ static const char *const texts[] = {
 	"    id: null\n"
 	"    on: { insert: create, update: create, delete: create }\n"
 	"    toast: omit\n"
-	FIELDS FLATTEN
+	FIELDS
+	"      flatten: [prefs, attrs]\n"
 	"  - table: '*'\n"
 	"    index: more-{op}\n"
 	"    id: '{lsn}-{id}-{op}-{commit_time}'\n"
