@@ -1,0 +1,146 @@
+#!/bin/sh
+# Every type that a column can have, through the stages into a real node and back: each
+# document is, number by number and character by character, what SQL says that it should
+# be.  types.sql has the tables, the values and the rules.
+#
+# LONG=1 does it with an Elasticsearch as well.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+need_pg
+need_es
+pg_db
+
+psql -XAtq -v ON_ERROR_STOP=1 -f "$TOP/tests/types.sql" >"$T/sql.out" 2>&1 ||
+    bail "types.sql: $(cut -c 1-300 "$T/sql.out" | tail -n 3)"
+
+# What cannot be in a column, or is there of no use: no input, or no form of its own.
+is "$(sql "SELECT coalesce(string_agg(typname, ' ' ORDER BY oid), '') FROM pg_type t WHERE oid < 10000
+    AND typtype IN ('b', 'r', 'm') AND typoutput <> 'array_out'::regproc
+    AND NOT EXISTS (SELECT FROM own.literals l WHERE to_regtype(l.type) = t.oid)
+    AND typinput NOT IN (SELECT oid FROM pg_proc WHERE prosrc IN ('pg_node_tree_in', 'gtsvectorin',
+	'pg_ndistinct_in', 'pg_dependencies_in', 'pg_mcv_list_in', 'brin_bloom_summary_in',
+	'brin_minmax_multi_summary_in'))")" '' 'no type of PostgreSQL is left out'
+for extension in hstore citext ltree cube seg isn intarray vector; do
+	[ -n "$(sql "SELECT 1 FROM pg_extension WHERE extname = '$extension'")" ] ||
+		diag "THE SERVER HAS NO $extension: its types are not checked"
+done
+diag "$(sql 'SELECT count(*) FROM own.literals') types, $(sql 'SELECT sum(cardinality(v))
+    FROM own.literals') values"
+
+tables='scalar scalar_full arrays domains nested'
+
+# index TABLE POLICY: its name.
+index() {
+	echo "$ID-$flavour-$2-$1"
+}
+
+# mapping POLICY: the file.
+mapping() {
+	case $1 in
+	string) echo 'defaults: { nan: string, infinity: string, bc: string }' ;;
+	null) echo 'defaults: { nan: null, infinity: null, bc: iso, numeric: string, bytea: hex }' ;;
+	esac
+	echo "tables: [{ table: types.*, index: \"$(index '{table}' "$1")\" }]"
+}
+
+# template TABLE POLICY: the body of the index's making.
+template() {
+	printf '{"settings":{"number_of_replicas":0,"index.mapping.total_fields.limit":2000},
+	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$2')")"
+}
+
+# store: what happened since the last time, with both policies; nothing may be rejected.
+store() {
+	n=$((n + 1))
+	ok "$n: captured" pgcdc-read -s "$SLOT" -p "$ID" --until-caught-up -o "$T/$n.frames"
+	for policy in string null; do
+		mapping "$policy" >"$T/mapping.yml"
+		ok "$n, $policy: mapped" sh -c "pgcdc-map -m '$T/mapping.yml' <'$T/$n.frames' >'$T/actions'"
+		pgcdc-cat "$T/actions" | jq -r 'select(.[0] == "X" and .[1] == "reject") | .[7]' |
+		    cut -c 1-200 >"$T/rejects"
+		: >"$T/null"
+		same "$T/rejects" "$T/null" "$n, $policy: nothing is rejected"
+		ok "$n, $policy: written" sh -c "esbulk-write -u '$PGCDC_TEST_ES_URL' <'$T/actions'"
+	done
+}
+
+# compare DESCRIPTION: all documents are the rows.
+compare() {
+	for policy in string null; do
+		for table in $tables; do
+			sql "SET rule.policy = '$policy'; SELECT types.docs('types.$table')" |
+			    canonical_docs >"$T/rows"
+			es_docs "$(index "$table" "$policy")" >"$T/docs"
+			"$PYTHON" "$TOP/tests/differences.py" "$T/docs" "$T/rows" >"$T/differences"
+			is "$(cat "$T/differences")" '' \
+			    "$1: $policy: $table: $(wc -l <"$T/rows") rows are the documents"
+		done
+	done
+}
+
+# columns TABLE: but for the key.
+columns() {
+	sql "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+	    WHERE attrelid = 'types.$1'::regclass AND attnum > 1 AND NOT attisdropped"
+}
+
+# all_types: inserts, updates, deletes.
+all_types() {
+	n=0
+	SLOT=${ID}_$flavour
+	sql "SELECT 1 FROM pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >"$T/slot"
+	for table in $tables; do
+		for policy in string null; do
+			template "$table" "$policy" >"$T/template"
+			es PUT "$(index "$table" "$policy")" "@$T/template" >"$T/index.answer" ||
+				bail "no index: $(cat "$T/index.answer")"
+		done
+		sql "CREATE TABLE own.$table AS SELECT * FROM types.$table;
+		TRUNCATE types.$table; INSERT INTO types.$table SELECT * FROM own.$table"
+	done
+	store
+	compare "$flavour: inserted"
+	# One column alone: large values of the others are not sent, but for FULL.
+	for table in scalar scalar_full arrays domains; do
+		sql "UPDATE types.$table SET int4 = NULL"
+	done
+	sql "UPDATE types.nested SET arrays = NULL"
+	store
+	is "$(pgcdc-cat "$T/$n.frames" | grep -c '^\["U".*{"$absent":true}' | sed 's/^[1-9].*/some/')" \
+	    some 'large values are not sent'
+	compare "$flavour: a column updated"
+	# Each row has another one's values.
+	for table in $tables; do
+		list=$(columns "$table")
+		sql "UPDATE types.$table t SET ($list) = (SELECT $list FROM own.$table o
+		    WHERE o.id = 1 + t.id % (SELECT max(id) FROM own.$table))"
+	done
+	store
+	compare "$flavour: all columns updated"
+	# Other keys, and keys that are gone.
+	for table in $tables; do
+		sql "UPDATE types.$table SET id = id + 1000 WHERE id % 2 = 0;
+		DELETE FROM types.$table WHERE id % 3 = 0"
+	done
+	store
+	compare "$flavour: keys changed, rows deleted"
+	for table in $tables; do
+		sql "DELETE FROM types.$table"
+	done
+	store
+	compare "$flavour: all deleted"
+	for table in $tables; do
+		sql "TRUNCATE types.$table; INSERT INTO types.$table SELECT * FROM own.$table; DROP TABLE own.$table"
+	done
+}
+
+sql "CREATE PUBLICATION $ID FOR TABLE types.scalar, types.scalar_full, types.arrays, types.domains, types.nested"
+flavour=opensearch
+all_types
+if [ -n "${LONG:-}" ]; then
+	own_es elasticsearch 7.17.28
+	flavour=elasticsearch
+	all_types
+fi
+done_testing
