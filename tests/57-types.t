@@ -35,13 +35,13 @@ index() {
 	echo "$ID-$flavour-$2-$1"
 }
 
-# mapping POLICY: the file.
+# mapping POLICY UPDATE: the file.
 mapping() {
 	case $1 in
 	string) echo 'defaults: { nan: string, infinity: string, bc: string }' ;;
 	null) echo 'defaults: { nan: null, infinity: null, bc: iso, numeric: string, bytea: hex }' ;;
 	esac
-	echo "tables: [{ table: types.*, index: \"$(index '{table}' "$1")\" }]"
+	echo "tables: [{ table: types.*, index: \"$(index '{table}' "$1")\", on: { update: $2 } }]"
 }
 
 # template TABLE POLICY: the body of the index's making.
@@ -51,11 +51,13 @@ template() {
 }
 
 # store: what happened since the last time, with both policies; nothing may be rejected.
+# Updates are whole documents with one, and what changed alone with the other.
 store() {
-	n=$((n + 1))
+	n=$((n + 1)) update=index
 	ok "$n: captured" pgcdc-read -s "$SLOT" -p "$ID" --until-caught-up -o "$T/$n.frames"
 	for policy in string null; do
-		mapping "$policy" >"$T/mapping.yml"
+		mapping "$policy" "$update" >"$T/mapping.yml"
+		update=partial
 		ok "$n, $policy: mapped" sh -c "pgcdc-map -m '$T/mapping.yml' <'$T/$n.frames' >'$T/actions'"
 		pgcdc-cat "$T/actions" | jq -r 'select(.[0] == "X" and .[1] == "reject") | .[7]' |
 		    cut -c 1-200 >"$T/rejects"
