@@ -35,29 +35,36 @@ index() {
 	echo "$ID-$flavour-$2-$1"
 }
 
-# mapping POLICY UPDATE: the file.
+# The policies: "string" and "null" are those of types.sql, with whole documents;
+# "partial" is null's with updates of what changed alone.
+policies='string null partial'
+
+# mapping POLICY: the file.
 mapping() {
 	case $1 in
-	string) echo 'defaults: { nan: string, infinity: string, bc: string }' ;;
-	null) echo 'defaults: { nan: null, infinity: null, bc: iso, numeric: string, bytea: hex }' ;;
+	string) echo 'defaults: { nan: string, infinity: string, bc: string, long_id: hash }' ;;
+	null | partial)
+		echo 'defaults: { nan: null, infinity: null, bc: iso, numeric: string, bytea: hex, long_id: hash }'
+		;;
 	esac
-	echo "tables: [{ table: types.*, index: \"$(index '{table}' "$1")\", on: { update: $2 } }]"
+	echo 'tables:'
+	echo "- { table: types.key_*, index: $(index keys "$1"), id: '{table} {k}' }"
+	echo "- { table: types.*, index: \"$(index '{table}' "$1")\",
+	    on: { update: $(case $1 in partial) echo partial ;; *) echo index ;; esac) } }"
 }
 
 # template TABLE POLICY: the body of the index's making.
 template() {
 	printf '{"settings":{"number_of_replicas":0,"index.mapping.total_fields.limit":2000},
-	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$2')")"
+	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$([ "$2" = string ] && echo string || echo null)')")"
 }
 
-# store: what happened since the last time, with both policies; nothing may be rejected.
-# Updates are whole documents with one, and what changed alone with the other.
+# store: what happened since the last time, with all policies; nothing may be rejected.
 store() {
-	n=$((n + 1)) update=index
+	n=$((n + 1))
 	ok "$n: captured" pgcdc-read -s "$SLOT" -p "$ID" --until-caught-up -o "$T/$n.frames"
-	for policy in string null; do
-		mapping "$policy" "$update" >"$T/mapping.yml"
-		update=partial
+	for policy in $policies; do
+		mapping "$policy" >"$T/mapping.yml"
 		ok "$n, $policy: mapped" sh -c "pgcdc-map -m '$T/mapping.yml' <'$T/$n.frames' >'$T/actions'"
 		pgcdc-cat "$T/actions" | jq -r 'select(.[0] == "X" and .[1] == "reject") | .[7]' |
 		    cut -c 1-200 >"$T/rejects"
@@ -69,16 +76,45 @@ store() {
 
 # compare DESCRIPTION: all documents are the rows.
 compare() {
-	for policy in string null; do
+	# The cluster makes doubles of all numbers of a document that it updates in part.
+	for policy in $policies; do
+		case $policy in
+		partial) rule=null doubles=--doubles ;;
+		*) rule=$policy doubles='' ;;
+		esac
 		for table in $tables; do
-			sql "SET rule.policy = '$policy'; SELECT types.docs('types.$table')" |
-			    canonical_docs >"$T/rows"
+			[ "$policy" = partial ] || sql "SET rule.policy = '$rule';
+			    SELECT types.docs('types.$table')" | canonical_docs >"$T/rows.$rule.$table"
+			cp "$T/rows.$rule.$table" "$T/rows"
 			es_docs "$(index "$table" "$policy")" >"$T/docs"
-			"$PYTHON" "$TOP/tests/differences.py" "$T/docs" "$T/rows" >"$T/differences"
+			"$PYTHON" "$TOP/tests/differences.py" ${doubles:+"$doubles"} "$T/docs" "$T/rows" >"$T/differences"
 			is "$(cat "$T/differences")" '' \
 			    "$1: $policy: $table: $(wc -l <"$T/rows") rows are the documents"
 		done
 	done
+}
+
+# compare_keys DESCRIPTION: the tables key_*; their documents have ids of all types.
+compare_keys() {
+	for policy in string null; do
+		sql "SET rule.policy = '$policy'; SELECT types.docs(oid) FROM pg_class
+		    WHERE relnamespace = 'types'::regnamespace AND relname LIKE 'key\\_%' AND relkind = 'r'" |
+		    canonical_docs >"$T/rows"
+		# By v, for an id may have line ends and tabs in it.
+		es_docs "$(index keys "$policy")" | sed -n 's/^\(.*\t\)*\({"k":.*,"v":\([0-9]*\)}\)$/\3\t\2/p' |
+		    sort >"$T/docs"
+		sort -o "$T/rows" "$T/rows"
+		"$PYTHON" "$TOP/tests/differences.py" "$T/docs" "$T/rows" >"$T/differences"
+		is "$(cat "$T/differences") $(wc -l <"$T/docs")" " $(wc -l <"$T/rows")" \
+		    "$1: $policy: keys of all types: $(wc -l <"$T/rows") rows are the documents"
+	done
+}
+
+# each_key SQL: a statement for each of these tables, %s.
+each_key() {
+	sql "SELECT format(\$f\$$1;\$f\$, oid::regclass) FROM pg_class WHERE relnamespace = 'types'::regnamespace
+	    AND relname LIKE 'key\\_%' AND relkind = 'r'" >"$T/keys.sql"
+	ok "$(wc -l <"$T/keys.sql") tables: $1" psql -Xq -v ON_ERROR_STOP=1 -f "$T/keys.sql"
 }
 
 # columns TABLE: but for the key.
@@ -93,7 +129,7 @@ all_types() {
 	SLOT=${ID}_$flavour
 	sql "SELECT 1 FROM pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >"$T/slot"
 	for table in $tables; do
-		for policy in string null; do
+		for policy in $policies; do
 			template "$table" "$policy" >"$T/template"
 			es PUT "$(index "$table" "$policy")" "@$T/template" >"$T/index.answer" ||
 				bail "no index: $(cat "$T/index.answer")"
@@ -101,7 +137,13 @@ all_types() {
 		sql "CREATE TABLE own.$table AS SELECT * FROM types.$table;
 		TRUNCATE types.$table; INSERT INTO types.$table SELECT * FROM own.$table"
 	done
+	for policy in $policies; do
+		es PUT "$(index keys "$policy")" '{"mappings":{"dynamic":false}}' >"$T/index.answer" ||
+			bail "no index: $(cat "$T/index.answer")"
+	done
+	each_key 'CREATE TEMP TABLE t AS SELECT * FROM %1$s; DELETE FROM %1$s; INSERT INTO %1$s SELECT * FROM t; DROP TABLE t'
 	store
+	compare_keys "$flavour: inserted"
 	compare "$flavour: inserted"
 	# One column alone: large values of the others are not sent, but for FULL.
 	for table in scalar scalar_full arrays domains; do
@@ -125,8 +167,10 @@ all_types() {
 		sql "UPDATE types.$table SET id = id + 1000 WHERE id % 2 = 0;
 		DELETE FROM types.$table WHERE id % 3 = 0"
 	done
+	each_key 'UPDATE %1$s SET v = v + 100000 WHERE v %% 2 = 0; DELETE FROM %1$s WHERE v %% 3 = 0'
 	store
 	compare "$flavour: keys changed, rows deleted"
+	compare_keys "$flavour: updated and deleted"
 	for table in $tables; do
 		sql "DELETE FROM types.$table"
 	done
@@ -137,7 +181,7 @@ all_types() {
 	done
 }
 
-sql "CREATE PUBLICATION $ID FOR TABLE types.scalar, types.scalar_full, types.arrays, types.domains, types.nested"
+sql "CREATE PUBLICATION $ID FOR ALL TABLES"
 flavour=opensearch
 all_types
 if [ -n "${LONG:-}" ]; then

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Where two files of canonical documents (documents.py) differ, member by member.
 
-    differences.py GOT EXPECTED
+    differences.py [--doubles] GOT EXPECTED
 
 Prints a line for each of the first differences: id, path, what was got, what was
-expected.  Numbers differ when they are written differently.
+expected.  Numbers differ when they are written differently; with --doubles, when they are
+other doubles, and infinite ones may be strings.
 """
 import json
 import sys
@@ -30,7 +31,16 @@ def show(value):
     return text if len(text) <= 120 else f"{text[:50]}...({len(text)})...{text[-50:]}"
 
 
+def double(value):
+    """A number as a double, where a server made one of it; anything else as it is."""
+    if not isinstance(value, Number) and value not in ("Infinity", "-Infinity"):
+        return value
+    return str(float(value))
+
+
 def differences(path, got, expected):
+    if DOUBLES and isinstance(expected, Number):
+        got, expected = double(got), double(expected)
     if type(got) is not type(expected):
         yield path, got, expected
     elif isinstance(got, tuple) and [k for k, _ in got] == [k for k, _ in expected]:
@@ -60,4 +70,5 @@ def main(got, expected):
         print(f"and {found - LIMIT} more")
 
 
-main(*sys.argv[1:])
+DOUBLES = sys.argv[1] == "--doubles"
+main(*sys.argv[-2:])

@@ -7,6 +7,7 @@
 --	scalar_full	the same with REPLICA IDENTITY FULL
 --	arrays		a column of arrays for each type
 --	domains		domains over domains, their arrays, domains over arrays
+--	key_N		for each type that can be one: k of it, the primary key, v
 --	nested		whole rows of "scalar" and of "arrays" as values, and arrays of such
 --
 -- types.docs(table) is what their documents should be, as lines of id, tab, JSON, by the
@@ -236,6 +237,26 @@ BEGIN
 	    FROM types.scalar s LEFT JOIN types.arrays a USING (id);
 END $$;
 
+-- A value of v is there once in all of these tables.
+DO $$
+DECLARE
+	l record;
+BEGIN
+	FOR l IN SELECT * FROM own.literals WHERE type NOT LIKE 'own."%' ORDER BY n LOOP
+		BEGIN
+			EXECUTE format('CREATE TABLE types.key_%s (k %s PRIMARY KEY, v int)', l.n, l.type);
+			FOR i IN 1 .. cardinality(l.v) LOOP
+				-- Longer ones do not fit into an index.
+				CONTINUE WHEN length(l.v[i]) > 2500;
+				EXECUTE format('INSERT INTO types.key_%s VALUES (%L::text::%s, %s) ON CONFLICT DO NOTHING', l.n,
+				    l.v[i], l.type, l.n * 100 + i);
+			END LOOP;
+		EXCEPTION WHEN undefined_object OR undefined_function THEN
+			NULL; -- without an order, or with a member without one
+		END;
+	END LOOP;
+END $$;
+
 -- What the documents should be ----------------------------------------------------------
 
 -- NaN, an infinity, and the years that ISO 8601 has in another form.
@@ -359,7 +380,8 @@ SET xmloption = content
 SET jit = off
 SET client_min_messages = error AS $$
 BEGIN
-	RETURN QUERY EXECUTE (SELECT format('SELECT id || E''\t{'' || %s || ''}'' FROM %s',
+	RETURN QUERY EXECUTE (SELECT format('SELECT %s || E''\t{'' || %s || ''}'' FROM %s',
+	    CASE WHEN t::text LIKE '%.key\_%' THEN 'v' ELSE 'id' END,
 	    string_agg(format('%L || own.json(own.out(%I), %s)', to_json(attname::text) || ':', attname, atttypid),
 	    ' || '','' || ' ORDER BY attnum), t)
 	    FROM pg_attribute WHERE attrelid = t AND attnum > 0 AND NOT attisdropped);
