@@ -524,6 +524,25 @@ render_json(struct buf *b, const msgpack_object *o, struct value_class class,
 	}
 }
 
+/*
+ * JSON as text.  NaN and infinities have their names there, as they have alone: ids are made of
+ * it, and rows that differ in them alone must not have one id.
+ */
+static enum render_result
+add_json_text(struct buf *b, const msgpack_object *o, struct value_class class,
+    struct renderer *to)
+{
+	const struct value_policy *policy = to->policy;
+	struct value_policy named = *policy;
+	enum render_result r;
+
+	named.nan = named.infinity = named.bc = ODD_STRING;
+	to->policy = &named;
+	r = render_json(b, o, class, to);
+	to->policy = policy;
+	return r;
+}
+
 enum render_result
 render_text(struct buf *b, const msgpack_object *o, struct value_class class,
     struct renderer *to)
@@ -539,11 +558,11 @@ render_text(struct buf *b, const msgpack_object *o, struct value_class class,
 		else
 			buf_adds(b, odd_name(o->via.f64));
 		return RENDER_OK;
+	case MSGPACK_OBJECT_ARRAY:
+	case MSGPACK_OBJECT_MAP: return add_json_text(b, o, class, to);
 	case MSGPACK_OBJECT_POSITIVE_INTEGER:
 	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
 	case MSGPACK_OBJECT_BOOLEAN:
-	case MSGPACK_OBJECT_ARRAY:
-	case MSGPACK_OBJECT_MAP:
 	case MSGPACK_OBJECT_EXT:
 	default: return render_json(b, o, class, to);
 	}

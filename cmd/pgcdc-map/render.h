@@ -68,7 +68,8 @@ enum render_result render_document(struct buf *, const char *, size_t len, struc
 
 /*
  * Append the value as text: strings as they are, numbers as PostgreSQL prints them,
- * true and false, bytes by the policy; arrays and the rest as JSON.
+ * true and false, bytes by the policy; arrays and the rest as JSON, in which NaN, infinities
+ * and the years of "bc" are the strings that they are alone.
  */
 enum render_result render_text(struct buf *, const msgpack_object *, struct value_class,
     struct renderer *) __attribute__((warn_unused_result));
