@@ -20,18 +20,52 @@ document_value(const struct row *row, uint32_t column)
 	return o;
 }
 
+static bool
+same_array(const msgpack_object_array *a, const msgpack_object_array *b)
+{
+	if (a->size != b->size)
+		return false;
+	for (uint32_t i = 0; i < a->size; i++)
+		if (!document_same_value(&a->ptr[i], &b->ptr[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_map(const msgpack_object_map *a, const msgpack_object_map *b)
+{
+	if (a->size != b->size)
+		return false;
+	for (uint32_t i = 0; i < a->size; i++)
+		if (!document_same_value(&a->ptr[i].key, &b->ptr[i].key) ||
+		    !document_same_value(&a->ptr[i].val, &b->ptr[i].val))
+			return false;
+	return true;
+}
+
 bool
 document_same_value(const msgpack_object *a, const msgpack_object *b)
 {
-	if (a->type == MSGPACK_OBJECT_POSITIVE_INTEGER && b->type == a->type)
-		return a->via.u64 == b->via.u64;
-	if (a->type == MSGPACK_OBJECT_STR && b->type == a->type)
+	if (a->type != b->type)
+		return false;
+	switch (a->type) {
+	case MSGPACK_OBJECT_POSITIVE_INTEGER: return a->via.u64 == b->via.u64;
+	case MSGPACK_OBJECT_STR:
 		return a->via.str.size == b->via.str.size &&
 		    memcmp(a->via.str.ptr, b->via.str.ptr, a->via.str.size) == 0;
-	/* NaN is itself here, and -0 not 0: what counts is how they are written. */
-	if (a->type == MSGPACK_OBJECT_FLOAT64 && b->type == a->type)
+	/* By their bits: NaN is itself here, and 0 and -0 are written differently. */
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
 		return memcmp(&a->via.f64, &b->via.f64, sizeof(a->via.f64)) == 0;
-	return msgpack_object_equal(*a, *b);
+	case MSGPACK_OBJECT_ARRAY: return same_array(&a->via.array, &b->via.array);
+	case MSGPACK_OBJECT_MAP: return same_map(&a->via.map, &b->via.map);
+	case MSGPACK_OBJECT_NIL:
+	case MSGPACK_OBJECT_BOOLEAN:
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+	case MSGPACK_OBJECT_BIN:
+	case MSGPACK_OBJECT_EXT:
+	default: return msgpack_object_equal(*a, *b);
+	}
 }
 
 static bool

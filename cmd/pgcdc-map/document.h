@@ -82,7 +82,7 @@ bool document_add(struct document_writer *, const struct plan *, const struct pl
 bool document_changes(struct document_writer *, const struct plan *, const struct row *,
     struct buf *, bool *objects, struct failure *) __attribute__((warn_unused_result));
 
-/* Are two values of frames the same? */
+/* Are two values of frames the same, to the last bit?  -0 is not 0. */
 bool document_same_value(const msgpack_object *, const msgpack_object *);
 
 /* Say why, for the body of a reject. */
