@@ -429,6 +429,7 @@ action_writer_free(struct action_writer *w)
 	document_writer_free(&w->document);
 	buf_free(&w->reason);
 	buf_free(&w->body);
+	buf_free(&w->old);
 	for (int i = 0; i < 3; i++) {
 		buf_free(&w->was[i]);
 		buf_free(&w->is[i]);

@@ -27,6 +27,7 @@ struct action_writer {
 	struct action_counters counters;
 	/* Scratch, reused. */
 	struct buf reason, body;
+	struct buf old; /* a row's values */
 	struct buf was[3], is[3]; /* index, id, routing before and after */
 };
 

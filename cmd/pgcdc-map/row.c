@@ -223,10 +223,32 @@ follow(struct action_writer *w, struct plan *plan, enum reaction reaction,
 	}
 }
 
-void
-row_update(struct action_writer *w, struct plan *plan, const msgpack_object *new,
+/* The old row with the values that were not sent with it, but which the rule says never change. */
+static const msgpack_object *
+with_stable(struct action_writer *w, const struct plan *plan, const msgpack_object *new,
     const msgpack_object *old)
 {
+	const struct column_names *stable = &plan->rule->stable;
+	uint32_t columns = plan->relation->columns;
+
+	if (old == NULL || stable->n == 0)
+		return old;
+	w->old.len = 0;
+	buf_add(&w->old, (const char *)old, columns * sizeof(*old));
+	for (size_t i = 0; i < stable->n; i++) {
+		int64_t column = relation_column(plan->relation, stable->list[i].column);
+
+		if (column >= 0 && frame_is_absent(&old[column]))
+			memcpy(w->old.data + (size_t)column * sizeof(*old), &new[column], sizeof(*old));
+	}
+	return (const msgpack_object *)(const void *)w->old.data;
+}
+
+void
+row_update(struct action_writer *w, struct plan *plan, const msgpack_object *new,
+    const msgpack_object *sent)
+{
+	const msgpack_object *old = with_stable(w, plan, new, sent);
 	const struct row row = { .new = new, .old = old, .change = CHANGE_UPDATE };
 	enum reaction reaction = plan->rule->on[CHANGE_UPDATE];
 	enum match match = MATCH_YES;
