@@ -240,6 +240,7 @@ put_document(struct action_writer *w, struct plan *plan, enum frame_op op,
 	struct failure why;
 
 	w->document.merges = 0;
+	w->document.creates = op == OP_CREATE;
 	if (!put_head(w, plan, op, row, &why))
 		goto failed;
 	body = frame_str_begin(b, plan->body_head);
@@ -343,6 +344,7 @@ action_partial(struct action_writer *w, struct plan *plan, const struct row *row
 	bool objects;
 
 	b->len = 0;
+	w->document.creates = false;
 	buf_add(b, doc, sizeof(doc) - 1);
 	if (!document_changes(&w->document, plan, row, b, &objects, &why))
 		goto failed;

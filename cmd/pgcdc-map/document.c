@@ -326,7 +326,8 @@ add_absent(struct document_writer *w, const struct plan *plan, const struct plan
 		return true;
 	case TOAST_MERGE:
 		/* Nothing of it may have changed, and its name must be known. */
-		if (doc != &plan->document || is_flat(f) || !all_columns(f, row, is_absent))
+		if (w->creates || doc != &plan->document || is_flat(f) ||
+		    !all_columns(f, row, is_absent))
 			return false;
 		remember_merge(w, f);
 		return true;

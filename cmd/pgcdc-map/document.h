@@ -49,6 +49,7 @@ struct document_writer {
 	struct renderer renderer;
 	struct unit unit;
 	struct buf text, scratch;
+	bool creates; /* no document is there yet from which something could be taken over */
 	/* Fields that the last document lacks, for the writer to take over. */
 	const struct plan_field **merge;
 	size_t merges, merge_cap;
