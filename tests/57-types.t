@@ -53,10 +53,12 @@ mapping() {
 	    on: { update: $(case $1 in partial) echo partial ;; *) echo index ;; esac) } }"
 }
 
-# template TABLE POLICY: the body of the index's making.
+# template TABLE POLICY: the body of the index's making, in which every column has a type
+# that takes it.  Here is the place for what another tool makes of the table.
 template() {
+	[ "$2" = string ] || set -- "$1" null
 	printf '{"settings":{"number_of_replicas":0,"index.mapping.total_fields.limit":2000},
-	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$([ "$2" = string ] && echo string || echo null)')")"
+	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$2')")"
 }
 
 # store: what happened since the last time, with all policies; nothing may be rejected.
@@ -83,6 +85,10 @@ compare() {
 		*) rule=$policy doubles='' ;;
 		esac
 		for table in $tables; do
+			# They are null's once more, and have no form that others have not.
+			case $policy.$table in
+			partial.domains | partial.nested) continue ;;
+			esac
 			[ "$policy" = partial ] || sql "SET rule.policy = '$rule';
 			    SELECT types.docs('types.$table')" | canonical_docs >"$T/rows.$rule.$table"
 			cp "$T/rows.$rule.$table" "$T/rows"
@@ -168,6 +174,9 @@ all_types() {
 		DELETE FROM types.$table WHERE id % 3 = 0"
 	done
 	each_key 'UPDATE %1$s SET v = v + 100000 WHERE v %% 2 = 0; DELETE FROM %1$s WHERE v %% 3 = 0'
+	# Equal, but another text.
+	sql "UPDATE types.key_$(sql "SELECT n FROM own.literals WHERE type = 'float8'") SET k = '-0' WHERE k = 0;
+	UPDATE types.key_$(sql "SELECT n FROM own.literals WHERE type = 'numeric'") SET k = 1.100 WHERE k = 1.1"
 	store
 	compare "$flavour: keys changed, rows deleted"
 	compare_keys "$flavour: updated and deleted"
