@@ -49,7 +49,7 @@ capture() {
 
 # write: frames on standard input; nothing may be rejected.
 write() {
-	pgcdc-map -m "$T/mapping.yml" | esbulk-write -u "$PGCDC_TEST_ES_URL" "$@" >"$T/write.out" 2>&1 || {
+	pgcdc-map -m "$T/mapping.yml" 2>"$T/map.log" | esbulk-write -u "$PGCDC_TEST_ES_URL" "$@" >"$T/write.out" 2>&1 || {
 		tail -n 5 "$T/write.out"
 		return 1
 	}

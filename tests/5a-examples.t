@@ -90,11 +90,11 @@ ok 'data-stream: the template that the example tells of' es PUT "_index_template
     sed -n "s/^# *-d '\(.*\)'\$/\1/p" "$TOP/examples/data-stream.yml" | sed "s/orders-events/$stream/")"
 example data-stream 'CREATE TABLE orders (id serial PRIMARY KEY, amount numeric(10, 2), note text);
 ALTER TABLE orders REPLICA IDENTITY FULL'
-# events: in their order, but for the time and the position.
+# events: in their order, which the time of the commit tells; a node sorts by milliseconds.
 events() {
 	es POST "$stream/_refresh" >"$T/null"
-	es POST "$stream/_search" '{"size":1000,"sort":["@timestamp","_doc"]}' |
-	    jq -c '.hits.hits[]._source | [.op, .id, .amount, .note]'
+	es GET "$stream/_search?size=1000" |
+	    jq -c '[.hits.hits[]._source] | sort_by(."@timestamp")[] | [.op, .id, .amount, .note]'
 }
 sql "INSERT INTO orders (amount) VALUES (1.5); UPDATE orders SET amount = 2, note = 'x';
 UPDATE orders SET note = NULL; DELETE FROM orders; INSERT INTO orders (amount) VALUES (3)"
