@@ -53,12 +53,16 @@ mapping() {
 	    on: { update: $(case $1 in partial) echo partial ;; *) echo index ;; esac) } }"
 }
 
-# template TABLE POLICY: the body of the index's making, in which every column has a type
-# that takes it.  Here is the place for what another tool makes of the table.
-template() {
-	[ "$2" = string ] || set -- "$1" null
-	printf '{"settings":{"number_of_replicas":0,"index.mapping.total_fields.limit":2000},
-	    "mappings":{"dynamic":false,"properties":%s}}' "$(sql "SELECT types.properties('types.$1', '$2')")"
+# templates POLICY: the index templates that pgcdc-map derives of the tables, put into the node.
+templates() {
+	mapping "$1" >"$T/mapping.yml"
+	pgcdc-map -m "$T/mapping.yml" -d '' -p "$ID" --template >"$T/templates" 2>"$T/template.err" ||
+		bail "no templates: $(cat "$T/template.err")"
+	while read -r method path && read -r body; do
+		echo "$body" >"$T/template"
+		es "$method" "$path" "@$T/template" >"$T/index.answer" ||
+			bail "no template: $(cat "$T/index.answer")"
+	done <"$T/templates"
 }
 
 # store: what happened since the last time, with all policies; nothing may be rejected.
@@ -135,17 +139,11 @@ all_types() {
 	SLOT=${ID}_$flavour
 	sql "SELECT 1 FROM pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >"$T/slot"
 	for table in $tables; do
-		for policy in $policies; do
-			template "$table" "$policy" >"$T/template"
-			es PUT "$(index "$table" "$policy")" "@$T/template" >"$T/index.answer" ||
-				bail "no index: $(cat "$T/index.answer")"
-		done
 		sql "CREATE TABLE own.$table AS SELECT * FROM types.$table;
 		TRUNCATE types.$table; INSERT INTO types.$table SELECT * FROM own.$table"
 	done
 	for policy in $policies; do
-		es PUT "$(index keys "$policy")" '{"mappings":{"dynamic":false}}' >"$T/index.answer" ||
-			bail "no index: $(cat "$T/index.answer")"
+		templates "$policy"
 	done
 	each_key 'CREATE TEMP TABLE t AS SELECT * FROM %1$s; DELETE FROM %1$s; INSERT INTO %1$s SELECT * FROM t; DROP TABLE t'
 	store

@@ -11,8 +11,7 @@
 --	nested		whole rows of "scalar" and of "arrays" as values, and arrays of such
 --
 -- types.docs(table) is what their documents should be, as lines of id, tab, JSON, by the
--- settings rule.policy, "string" or "null".  types.properties(table, policy) is a mapping
--- for the index, with which all of it can be indexed.
+-- settings rule.policy, "string" or "null".
 
 SET client_min_messages = warning;
 \set VERBOSITY terse
@@ -386,30 +385,3 @@ BEGIN
 	    ' || '','' || ' ORDER BY attnum), t)
 	    FROM pg_attribute WHERE attrelid = t AND attnum > 0 AND NOT attisdropped);
 END $$;
-
--- How they can be indexed ---------------------------------------------------------------
-
--- The type at the bottom: of a domain's base, an array's elements.
-CREATE FUNCTION own.leaf(t oid) RETURNS oid LANGUAGE plpgsql AS $$
-DECLARE
-	y record;
-BEGIN
-	SELECT * INTO y FROM pg_type WHERE oid = t;
-	RETURN CASE WHEN y.typtype = 'd' THEN own.leaf(y.typbasetype)
-	    WHEN y.typoutput = 'array_out'::regproc OR y.typname ~ '^(int2|oid)vector$' THEN own.leaf(y.typelem)
-	    ELSE t END;
-END $$;
-
-CREATE FUNCTION types.properties(t regclass, policy text) RETURNS json LANGUAGE sql AS $$
-	SELECT json_object_agg(attname, CASE
-		WHEN typtype IN ('c', 'r', 'm') OR typname IN ('json', 'jsonb', 'hstore') THEN '{"type":"object","enabled":false}'
-		WHEN typname = 'bool' THEN '{"type":"boolean"}'
-		WHEN typname IN ('int2', 'int4', 'int8', 'oid') THEN '{"type":"long"}'
-		WHEN typname IN ('float4', 'float8') AND policy = 'null' THEN '{"type":"double"}'
-		WHEN typname IN ('date', 'timestamp', 'timestamptz') THEN '{"type":"date","ignore_malformed":true}'
-		WHEN typname = 'bytea' AND policy = 'string' THEN '{"type":"binary"}'
-		WHEN typname = 'inet' THEN '{"type":"ip","ignore_malformed":true}'
-		WHEN typname IN ('text', 'varchar', 'xml') THEN '{"type":"text"}'
-		ELSE '{"type":"keyword","ignore_above":1000}' END::json)
-	FROM pg_attribute JOIN pg_type y ON y.oid = own.leaf(atttypid)
-	WHERE attrelid = t AND attnum > 0 AND NOT attisdropped $$;
