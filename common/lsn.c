@@ -1,18 +1,7 @@
 #include <stdio.h>
 
+#include "hex.h"
 #include "lsn.h"
-
-static int
-hexdigit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 int
 lsn_parse(const char *text, size_t len, uint64_t *lsn)
@@ -29,7 +18,7 @@ lsn_parse(const char *text, size_t len, uint64_t *lsn)
 			digits = 0;
 			continue;
 		}
-		d = hexdigit(text[i]);
+		d = hex_digit(text[i]);
 		if (d < 0 || ++digits > 8)
 			return -1;
 		half[h] = half[h] << 4 | (uint64_t)d;

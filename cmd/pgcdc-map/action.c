@@ -24,7 +24,7 @@ add_identity(struct action_writer *w, const struct plan *plan, const struct plan
 		*why = (struct failure) { .kind = FAIL_EMPTY, .what = t->what };
 		return false;
 	}
-	if (t != &plan->id || b->len - start <= DOCUMENT_ID_MAX)
+	if (t != &plan->id || b->len - start <= FAILURE_ID_MAX)
 		return true;
 	if (plan->policy->hash_long_id) {
 		filter_hash(b, start);
@@ -111,7 +111,7 @@ action_reject(struct action_writer *w, const struct plan *plan, const struct row
 
 	w->counters.reject++;
 	w->reason.len = 0;
-	document_describe(&w->document, plan, why, &w->reason);
+	failure_describe(why, plan, &w->document.renderer.why, &w->reason);
 	frame_put_action_start(b, OP_REJECT, true, plan->relation->relid);
 	for (size_t i = 0; i < 3; i++) {
 		size_t start;

@@ -20,7 +20,7 @@ fault(struct renderer *r, const char *why, const char *text, size_t len)
 		size_t shown = utf8_prefix(text, len, 60);
 
 		buf_adds(&r->why, ": \"");
-		render_escaped(&r->why, text, shown);
+		quote_escaped(&r->why, text, shown);
 		buf_adds(&r->why, shown == len ? "\"" : "\"…");
 	}
 	return RENDER_FAULT;
@@ -284,7 +284,7 @@ put_split(struct buf *b, const msgpack_object *o, struct value_class class,
 			if (!first)
 				buf_addc(b, ',');
 			first = false;
-			render_string(b, from, (size_t)(to - from));
+			quote_string(b, from, (size_t)(to - from));
 		}
 		if (next == NULL)
 			break;
@@ -327,7 +327,7 @@ put_join(struct buf *b, const msgpack_object *o, struct value_class class,
 	buf_reserve(&r->text, 1);
 	result = join(o, class, separator, &first, r);
 	if (result == RENDER_OK)
-		render_string(b, r->text.data, r->text.len);
+		quote_string(b, r->text.data, r->text.len);
 	return result;
 }
 
@@ -337,7 +337,7 @@ put_string(struct buf *b, const msgpack_object *o, struct value_class class, str
 	enum render_result result = take_text(o, class, r);
 
 	if (result == RENDER_OK)
-		render_string(b, r->text.data, r->text.len);
+		quote_string(b, r->text.data, r->text.len);
 	return result;
 }
 
@@ -401,7 +401,7 @@ put_member_name(struct buf *b, const char *prefix, const char *name, size_t len,
 			return fault(r, "has a member that is another field's name", full->data,
 			    full->len);
 	buf_addc(b, ',');
-	render_string(b, full->data, full->len);
+	quote_string(b, full->data, full->len);
 	buf_addc(b, ':');
 	return RENDER_OK;
 }

@@ -431,7 +431,7 @@ put_json(struct doc *d, const yaml_node_t *n, const char *what, unsigned depth, 
 			if (!first)
 				buf_addc(b, ',');
 			first = false;
-			render_string(b, name, strlen(name));
+			quote_string(b, name, strlen(name));
 			buf_addc(b, ':');
 			put_json(d, yaml_document_get_node(&d->yaml, p->value), what, depth + 1, b);
 		}
@@ -439,7 +439,7 @@ put_json(struct doc *d, const yaml_node_t *n, const char *what, unsigned depth, 
 	} else if (word != NULL) {
 		buf_adds(b, word);
 	} else {
-		render_string(
+		quote_string(
 		    b, (const char *)n->data.scalar.value, n->data.scalar.length);
 	}
 }

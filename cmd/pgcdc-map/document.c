@@ -217,7 +217,7 @@ add_string(struct document_writer *w, const struct plan *plan, const struct plan
 		buf_add(b, "null", 4);
 		return true;
 	}
-	render_string(b, w->text.data, w->text.len);
+	quote_string(b, w->text.data, w->text.len);
 	return true;
 }
 
@@ -432,89 +432,6 @@ document_changes(struct document_writer *w, const struct plan *plan, const struc
 	else
 		close_object(b, start);
 	return true;
-}
-
-/*
- * Why not
- */
-
-static void
-describe_absent(const struct plan *plan, const struct failure *why, struct buf *b)
-{
-	const char *table = plan->relation->name;
-
-	if (why->old)
-		buf_printf(b,
-		    "is not in the old row that the server sent; "
-		    "ALTER TABLE %s REPLICA IDENTITY FULL makes it send all of it",
-		    table);
-	else
-		buf_printf(b,
-		    "is large and unchanged, so the server did not send it; "
-		    "ALTER TABLE %s REPLICA IDENTITY FULL makes it do so",
-		    table);
-}
-
-static void
-describe_result(const struct document_writer *w, const struct plan *plan,
-    const struct failure *why, struct buf *b)
-{
-	switch (why->result) {
-	case RENDER_NULL: buf_adds(b, "is null"); break;
-	case RENDER_ABSENT: describe_absent(plan, why, b); break;
-	case RENDER_NAN:
-		buf_adds(b, "is NaN, which JSON does not have; "
-			    "\"nan: null\" or \"nan: string\" in defaults lets it pass");
-		break;
-	case RENDER_INFINITY:
-		buf_adds(b, "is infinite, which JSON does not have; "
-			    "\"infinity: null\" or \"infinity: string\" in defaults lets it pass");
-		break;
-	case RENDER_BC:
-		buf_adds(b, "has a year before 1 or behind 9999; \"bc: iso\", \"bc: string\" or "
-			    "\"bc: null\" in defaults lets it pass");
-		break;
-	case RENDER_UTF8:
-		buf_adds(b, "is text that is not UTF-8; \"invalid_utf8: bytes\" or "
-			    "\"invalid_utf8: replace\" in defaults lets it pass");
-		break;
-	case RENDER_FAULT: buf_add(b, w->renderer.why.data, w->renderer.why.len); break;
-	case RENDER_OK:
-	case RENDER_UNKNOWN: buf_adds(b, "has a value of an unknown kind"); break;
-	}
-}
-
-void
-document_describe(const struct document_writer *w, const struct plan *plan,
-    const struct failure *why, struct buf *b)
-{
-	const struct relation *rel = plan->relation;
-
-	buf_printf(b, "table %s: ", rel->name);
-	switch (why->kind) {
-	case FAIL_EMPTY: buf_printf(b, "%s is empty", why->what); break;
-	case FAIL_LONG:
-		buf_printf(b,
-		    "id is longer than %d bytes; \"long_id: hash\" in defaults lets it pass",
-		    DOCUMENT_ID_MAX);
-		break;
-	case FAIL_UNSEEN:
-		buf_printf(b,
-		    "index, id or routing need column \"%s\", and an update does not tell whether "
-		    "it changed: it is outside the replica identity; "
-		    "ALTER TABLE %s REPLICA IDENTITY FULL makes the server tell, or the rule says "
-		    "\"stable: [%s]\"",
-		    rel->column[why->column].name, rel->name, rel->column[why->column].name);
-		break;
-	case FAIL_NONE:
-	case FAIL_CONDITION:
-	case FAIL_VALUE:
-		buf_printf(b, "%s: ", why->what);
-		if (why->column != PLAN_NO_COLUMN)
-			buf_printf(b, "column \"%s\" ", rel->column[why->column].name);
-		describe_result(w, plan, why, b);
-		break;
-	}
 }
 
 void

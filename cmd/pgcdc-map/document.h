@@ -2,15 +2,13 @@
 #define DOCUMENT_H
 
 #include "buf.h"
+#include "failure.h"
 #include "frame.h"
 #include "plan.h"
 
 /*
  * The texts and documents that a plan makes of a row.
  */
-
-/* The longest id that the search servers take, in bytes. */
-#define DOCUMENT_ID_MAX 512
 
 /* The change at hand. */
 struct row {
@@ -24,24 +22,6 @@ struct unit {
 	uint64_t lsn; /* of the commit record */
 	uint64_t seq; /* of the row in the unit, from 1 */
 	int64_t time; /* microseconds since 1970 */
-};
-
-/* Why a row cannot be mapped. */
-enum failure_kind {
-	FAIL_NONE,
-	FAIL_VALUE,     /* result says what is wrong with column's value */
-	FAIL_UNSEEN,    /* nobody knows whether column changed */
-	FAIL_CONDITION, /* result says what is wrong with where or delete_when */
-	FAIL_EMPTY,
-	FAIL_LONG,
-};
-
-struct failure {
-	enum failure_kind kind;
-	enum render_result result;
-	const char *what; /* "id", "index", "routing", "where", or a field's name */
-	uint32_t column;
-	bool old; /* the value was looked for in the old row */
 };
 
 /* What rendering needs and keeps; zeroed but for policy, which is the mapping's. */
@@ -85,10 +65,6 @@ bool document_changes(struct document_writer *, const struct plan *, const struc
 
 /* Are two values of frames the same, to the last bit?  -0 is not 0. */
 bool document_same_value(const msgpack_object *, const msgpack_object *);
-
-/* Say why, for the body of a reject. */
-void document_describe(
-    const struct document_writer *, const struct plan *, const struct failure *, struct buf *);
 
 void document_writer_free(struct document_writer *);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ewkb.h"
+#include "hex.h"
 #include "number.h"
 
 /* Geometries within one another. */
@@ -72,7 +73,7 @@ get(struct ewkb *e, bool little, unsigned bytes, uint64_t *v)
 	if ((size_t)(e->end - e->p) < 2 * (size_t)bytes)
 		return geo_fail(e->problem, "EWKB that ends too early");
 	for (unsigned i = 0; i < bytes; i++, e->p += 2) {
-		int high = number_hex_digit(e->p[0]), low = number_hex_digit(e->p[1]);
+		int high = hex_digit(e->p[0]), low = hex_digit(e->p[1]);
 
 		if (high < 0 || low < 0)
 			return geo_fail(

@@ -148,7 +148,7 @@ field_type_properties(const struct field_type *t, struct buf *b)
 		if (!first)
 			buf_addc(b, ',');
 		first = false;
-		render_string(b, m->name, strlen(m->name));
+		quote_string(b, m->name, strlen(m->name));
 		buf_addc(b, ':');
 		if (m->kind == FIELD_OBJECT) {
 			buf_addc(b, '{');

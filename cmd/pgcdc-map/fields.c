@@ -29,8 +29,8 @@ add_name(struct column_names *names, const char *column, const char *text, struc
 	return new;
 }
 
-static const struct column_name *
-find_name(const struct column_names *names, const char *column)
+const struct column_name *
+fields_find(const struct column_names *names, const char *column)
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (strcmp(names->list[i].column, column) == 0)
@@ -41,7 +41,7 @@ find_name(const struct column_names *names, const char *column)
 bool
 fields_has_column(const struct column_names *names, const char *column)
 {
-	return find_name(names, column) != NULL;
+	return fields_find(names, column) != NULL;
 }
 
 void
@@ -149,7 +149,7 @@ add_conversion(struct doc *d, struct mark at, const char *column, enum conversio
 {
 	static const char *const keys[] = { [CONVERT_SPLIT] = "split", [CONVERT_JOIN] = "join",
 		[CONVERT_FLATTEN] = "flatten" };
-	const struct column_name *other = find_name(names, column);
+	const struct column_name *other = fields_find(names, column);
 	const char *key = conversion < CONVERT_SPLIT ? "types" : keys[conversion];
 
 	if (other != NULL) {
@@ -310,7 +310,7 @@ load_scalar(struct doc *d, const yaml_node_t *n, const char *what, struct given 
 	g->kind = GIVEN_TEMPLATE;
 	if (g->template.parts == 1 && g->template.part[0].kind == TEMPLATE_TEXT) {
 		g->kind = GIVEN_CONSTANT;
-		render_string(&json, g->template.part[0].text, g->template.part[0].len);
+		quote_string(&json, g->template.part[0].text, g->template.part[0].len);
 		g->json = xstrndup(json.data, json.len);
 		buf_free(&json);
 	}

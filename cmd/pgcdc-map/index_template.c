@@ -17,21 +17,6 @@ struct index_template {
 	const struct rule *rule; /* the first that writes there */
 };
 
-/* The index, where columns can be anything. */
-static char *
-pattern_of(const struct plan_text *t)
-{
-	struct buf b = { 0 };
-
-	for (size_t i = 0; i < t->pieces; i++) {
-		buf_add(&b, t->piece[i].before, t->piece[i].before_len);
-		if (b.len == 0 || b.data[b.len - 1] != '*')
-			buf_addc(&b, '*');
-	}
-	buf_add(&b, t->tail, t->tail_len);
-	return buf_cstr(&b);
-}
-
 static struct index_template *
 find_or_add(struct index_templates *ts, char *pattern, const struct rule *rule)
 {
@@ -82,7 +67,7 @@ static void
 add_plan(struct index_templates *ts, const struct catalog_table *table, const struct plan *plan,
     struct problems *problems)
 {
-	struct index_template *t = find_or_add(ts, pattern_of(&plan->index), plan->rule);
+	struct index_template *t = find_or_add(ts, plan_pattern(&plan->index), plan->rule);
 	struct difference d = { .plan = plan, .pattern = t->pattern, .problems = problems };
 	struct field_type own = { 0 }, upsert = { 0 };
 
@@ -150,7 +135,7 @@ put_template(struct buf *b, const struct index_template *t)
 	for (const char *p = t->pattern; *p != '\0'; p++)
 		literal += *p != '*';
 	buf_adds(b, "{\"index_patterns\":[");
-	render_string(b, t->pattern, strlen(t->pattern));
+	quote_string(b, t->pattern, strlen(t->pattern));
 	/* Two patterns that take one index must differ in it: the more exact one wins. */
 	buf_printf(b, "],\"priority\":%zu,\"template\":{", PRIORITY + literal);
 	if (fields > FIELD_LIMIT)

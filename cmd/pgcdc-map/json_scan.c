@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "json_scan.h"
+#include "hex.h"
 #include "number.h"
 
 /*
@@ -44,7 +45,7 @@ escape_len(const char *p, const char *end)
 	if (end - p < 6)
 		return 0;
 	for (int i = 2; i < 6; i++)
-		if (number_hex_digit(p[i]) < 0)
+		if (hex_digit(p[i]) < 0)
 			return 0;
 	return 6;
 }
@@ -112,7 +113,7 @@ utf16_unit(const char *digits)
 	uint32_t v = 0;
 
 	for (int i = 0; i < 4; i++)
-		v = v << 4 | (uint32_t)number_hex_digit(digits[i]);
+		v = v << 4 | (uint32_t)hex_digit(digits[i]);
 	return v;
 }
 

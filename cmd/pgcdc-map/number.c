@@ -237,15 +237,3 @@ number_is_json(const char *s, size_t len)
 	}
 	return p == end;
 }
-
-int
-number_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}

@@ -24,7 +24,4 @@ size_t number_double(char out[static NUMBER_LEN], double, bool integral_point);
 /* Is the text a number in JSON's grammar (RFC 8259, section 6)? */
 bool number_is_json(const char *, size_t len);
 
-/* What a hexadecimal digit stands for; -1 for other characters. */
-int number_hex_digit(char);
-
 #endif

@@ -55,33 +55,15 @@ compiler_warn(struct compiler *c, enum log_level level, struct mark at, const ch
 	free(text);
 }
 
-/* A name as SQL has it, in quotes where it must be. */
-static void
-add_identifier(struct buf *b, const char *name)
-{
-	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0' &&
-	    (name[0] < '0' || name[0] > '9')) {
-		buf_adds(b, name);
-		return;
-	}
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
-}
-
 char *
 compiler_full_remedy(const struct relation *rel)
 {
 	struct buf b = { 0 };
 
 	buf_adds(&b, "ALTER TABLE ");
-	add_identifier(&b, rel->schema);
+	quote_identifier(&b, rel->schema);
 	buf_addc(&b, '.');
-	add_identifier(&b, rel->table);
+	quote_identifier(&b, rel->table);
 	buf_adds(&b, " REPLICA IDENTITY FULL");
 	return buf_cstr(&b);
 }
@@ -238,11 +220,9 @@ compile_index(struct compiler *c)
 		    c, c->rule->index.at, "index \"%.*s\": %s", (int)t->tail_len, t->tail, why);
 }
 
-/* The index, or the pattern of all that it can be. */
-static void
-compile_truncate(struct compiler *c)
+char *
+plan_pattern(const struct plan_text *t)
 {
-	const struct plan_text *t = &c->plan->index;
 	struct buf b = { 0 };
 
 	for (size_t i = 0; i < t->pieces; i++) {
@@ -251,7 +231,13 @@ compile_truncate(struct compiler *c)
 			buf_addc(&b, '*');
 	}
 	buf_add(&b, t->tail, t->tail_len);
-	c->plan->truncate_index = buf_cstr(&b);
+	return buf_cstr(&b);
+}
+
+static void
+compile_truncate(struct compiler *c)
+{
+	c->plan->truncate_index = plan_pattern(&c->plan->index);
 	if (c->plan->truncate_index[0] == '*')
 		compiler_fail(c, c->rule->truncate_at,
 		    "truncate: delete needs an index that begins with text");
@@ -371,9 +357,9 @@ compile_script(struct compiler *c)
 	if (script->source == NULL)
 		return;
 	buf_adds(&b, "{\"script\":{\"source\":");
-	render_string(&b, script->source, strlen(script->source));
+	quote_string(&b, script->source, strlen(script->source));
 	buf_adds(&b, ",\"lang\":");
-	render_string(&b, lang, strlen(lang));
+	quote_string(&b, lang, strlen(lang));
 	c->plan->script = buf_cstr(&b);
 	compiler_given(c, &script->params, &c->plan->params);
 	compiler_given(c, &script->upsert, &c->plan->upsert);

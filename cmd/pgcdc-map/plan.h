@@ -112,6 +112,9 @@ struct plan *plan_new(const struct mapping *, const struct rule *, const struct 
  */
 struct plan *plan_all(const struct mapping *, const struct relation *, struct problems *);
 
+/* The text, or the pattern of all that it can be, with * for columns.  To be freed. */
+char *plan_pattern(const struct plan_text *);
+
 /* Free it, and those behind it. */
 void plan_free(struct plan *);
 

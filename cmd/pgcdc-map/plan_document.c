@@ -3,15 +3,7 @@
 
 #include "compiler.h"
 #include "log.h"
-
-static const struct column_name *
-find_name(const struct column_names *names, const char *column)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->list[i].column, column) == 0)
-			return &names->list[i];
-	return NULL;
-}
+#include "rule.h"
 
 static bool
 is_set(const struct rule *rule, const char *field)
@@ -25,7 +17,7 @@ is_set(const struct rule *rule, const char *field)
 static void
 put_name(struct buf *b, const char *name)
 {
-	render_string(b, name, strlen(name));
+	quote_string(b, name, strlen(name));
 	buf_addc(b, ':');
 }
 
@@ -67,7 +59,7 @@ set_column(struct compiler *c, struct plan_slot *s, uint32_t column)
 {
 	s->column = column;
 	s->class = render_class(&c->relation->column[column]);
-	s->convert = find_name(&c->rule->convert, c->relation->column[column].name);
+	s->convert = fields_find(&c->rule->convert, c->relation->column[column].name);
 }
 
 /* The slot of a field that is one column. */
@@ -93,7 +85,7 @@ compile_template(
 
 	compiler_text(c, &g->template, f->name, &text);
 	if (text.pieces == 0) {
-		render_string(pending, text.tail, text.tail_len);
+		quote_string(pending, text.tail, text.tail_len);
 		compiler_free_text(&text);
 		return;
 	}
@@ -159,12 +151,12 @@ add_columns(struct compiler *c)
 
 	for (uint32_t i = 0; i < c->relation->columns; i++) {
 		const char *column = c->relation->column[i].name;
-		const struct column_name *renamed = find_name(&rule->rename, column);
+		const struct column_name *renamed = fields_find(&rule->rename, column);
 		const char *name = renamed != NULL ? renamed->text : column;
 		struct plan_field *f;
 
-		if (rule->has_include ? find_name(&rule->include, column) == NULL
-		                      : find_name(&rule->exclude, column) != NULL)
+		if (rule->has_include ? fields_find(&rule->include, column) == NULL
+		                      : fields_find(&rule->exclude, column) != NULL)
 			continue;
 		/* set takes the place of a column's field. */
 		if (is_set(rule, name))

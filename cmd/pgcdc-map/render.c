@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base64.h"
 #include "datetime.h"
 #include "frame.h"
 #include "number.h"
@@ -83,117 +84,14 @@ render_class(const struct relation_column *c)
 }
 
 /*
- * Strings
- */
-
-#define ONES (~(uint64_t)0 / 255)
-#define TOPS (ONES * 0x80)
-
-/* Is one of these eight bytes a control character, a quote or a backslash?  (x - ONES * n)
- * & ~x & TOPS has a bit set when a byte of x is below n, which is at most 0x80.) */
-static inline bool
-needs_escape(uint64_t x)
-{
-	uint64_t quote = x ^ (ONES * '"');
-	uint64_t backslash = x ^ (ONES * '\\');
-
-	return ((((x - ONES * 0x20) & ~x) | ((quote - ONES) & ~quote) |
-	            ((backslash - ONES) & ~backslash)) &
-	           TOPS) != 0;
-}
-
-/* The letter behind the backslash; 'u' for the long form, 0 for bytes that stay. */
-static const char escapes[256] = { 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u',
-	'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
-	'u', 'u', ['"'] = '"', ['\\'] = '\\' };
-
-/* A few bytes one by one.  o has room for six times as many. */
-static char *
-escape_bytes(char *o, const char *s, size_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (escapes[c] == 0) {
-			*o++ = (char)c;
-			continue;
-		}
-		*o++ = '\\';
-		*o++ = escapes[c];
-		if (escapes[c] == 'u') {
-			*o++ = '0';
-			*o++ = '0';
-			*o++ = hex[c >> 4];
-			*o++ = hex[c & 15];
-		}
-	}
-	return o;
-}
-
-void
-render_escaped(struct buf *b, const char *s, size_t len)
-{
-	/* Room for all as it is and for one more group in its longest form. */
-	char *o = buf_reserve(b, len + 64);
-
-	while (len >= 8) {
-		uint64_t x;
-
-		memcpy(&x, s, 8);
-		if (!needs_escape(x)) {
-			memcpy(o, s, 8);
-			o += 8;
-		} else {
-			o = escape_bytes(o, s, 8);
-			b->len = (size_t)(o - b->data);
-			o = buf_reserve(b, len + 64);
-		}
-		s += 8;
-		len -= 8;
-	}
-	o = escape_bytes(o, s, len);
-	b->len = (size_t)(o - b->data);
-}
-
-void
-render_string(struct buf *b, const char *s, size_t len)
-{
-	buf_addc(b, '"');
-	render_escaped(b, s, len);
-	buf_addc(b, '"');
-}
-
-/*
  * Bytes
  */
 
 static void
 add_base64(struct buf *b, const char *bytes, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = (const unsigned char *)bytes;
-	char *start = buf_reserve(b, (len / 3 + 1) * 4), *o = start;
-
-	for (; len >= 3; len -= 3, p += 3) {
-		uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-
-		*o++ = digits[v >> 18];
-		*o++ = digits[v >> 12 & 63];
-		*o++ = digits[v >> 6 & 63];
-		*o++ = digits[v & 63];
-	}
-	if (len > 0) {
-		uint32_t v = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0);
-
-		*o++ = digits[v >> 18];
-		*o++ = digits[v >> 12 & 63];
-		*o++ = len > 1 ? digits[v >> 6 & 63] : '=';
-		*o++ = '=';
-	}
-	b->len += (size_t)(o - start);
+	base64_encode(bytes, len, buf_reserve(b, BASE64_LEN(len)));
+	b->len += BASE64_LEN(len);
 }
 
 static void
@@ -232,7 +130,7 @@ add_odd(struct buf *b, enum odd_value policy, enum render_result reject, const c
 	switch (policy) {
 	case ODD_NULL: buf_adds(b, "null"); return RENDER_OK;
 	case ODD_ISO:
-	case ODD_STRING: render_string(b, text, len); return RENDER_OK;
+	case ODD_STRING: quote_string(b, text, len); return RENDER_OK;
 	case ODD_REJECT:
 	default: return reject;
 	}
@@ -256,7 +154,7 @@ add_numeric(struct buf *b, const msgpack_object_str *s, struct renderer *to)
 	}
 	/* What is no number can only come from a producer that knows better. */
 	if (to->policy->numeric_as_string || !number_is_json(s->ptr, s->size))
-		render_string(b, s->ptr, s->size);
+		quote_string(b, s->ptr, s->size);
 	else
 		buf_add(b, s->ptr, s->size);
 	return RENDER_OK;
@@ -278,10 +176,10 @@ add_time(struct buf *b, const msgpack_object_str *s, struct renderer *to)
 		/* What is no date stays as it is, and needs escapes perhaps. */
 		to->repaired.len = 0;
 		datetime_iso(&to->repaired, s->ptr, s->size);
-		render_string(b, to->repaired.data, to->repaired.len);
+		quote_string(b, to->repaired.data, to->repaired.len);
 		return RENDER_OK;
 	}
-	render_string(b, s->ptr, s->size);
+	quote_string(b, s->ptr, s->size);
 	return RENDER_OK;
 }
 
@@ -298,7 +196,7 @@ add_str(struct buf *b, const msgpack_object_str *s, struct value_class class,
 	case CLASS_BYTES:
 	case CLASS_PLAIN: break;
 	}
-	render_string(b, s->ptr, s->size);
+	quote_string(b, s->ptr, s->size);
 	return RENDER_OK;
 }
 
@@ -340,7 +238,7 @@ render_document(struct buf *b, const char *s, size_t len, struct renderer *to)
 		return RENDER_FAULT;
 	}
 	buf_printf(&to->why, "is JSON with %s: \"", problem.what);
-	render_escaped(&to->why, problem.name, utf8_prefix(problem.name, problem.name_len, 60));
+	quote_escaped(&to->why, problem.name, utf8_prefix(problem.name, problem.name_len, 60));
 	buf_printf(&to->why, "\" at byte %zu; \"%s\" in defaults has other policies",
 	    problem.offset, problem.name_len == 0 ? "empty_keys" : "duplicate_keys");
 	return RENDER_FAULT;
@@ -406,7 +304,7 @@ add_bin_string(struct buf *b, const msgpack_object_bin *bin, struct value_class 
 	to->repaired.len = 0;
 	r = add_bin(&to->repaired, bin, class, to);
 	if (r == RENDER_OK)
-		render_string(b, to->repaired.data, to->repaired.len);
+		quote_string(b, to->repaired.data, to->repaired.len);
 	return r;
 }
 
@@ -439,14 +337,14 @@ add_key(struct buf *b, const msgpack_object *key, struct renderer *to)
 	enum render_result r;
 
 	if (key->type == MSGPACK_OBJECT_STR) {
-		render_string(b, key->via.str.ptr, key->via.str.size);
+		quote_string(b, key->via.str.ptr, key->via.str.size);
 		return RENDER_OK;
 	}
 	if (key->type == MSGPACK_OBJECT_ARRAY || key->type == MSGPACK_OBJECT_MAP)
 		return RENDER_UNKNOWN;
 	r = render_text(&text, key, plain, to);
 	if (r == RENDER_OK)
-		render_string(b, text.data, text.len);
+		quote_string(b, text.data, text.len);
 	buf_free(&text);
 	return r == RENDER_NULL ? RENDER_UNKNOWN : r;
 }

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "mapping.h"
+#include "quote.h"
 
 /*
  * Values of frames as JSON, exactly, and as the text that ids are made of.
@@ -51,12 +52,6 @@ void renderer_free(struct renderer *);
 
 /* It points to the column's shape. */
 struct value_class render_class(const struct relation_column *);
-
-/* A JSON string, quotes and all. */
-void render_string(struct buf *, const char *, size_t len);
-
-/* Its inside alone. */
-void render_escaped(struct buf *, const char *, size_t len);
 
 /* Append the value as JSON, on one line.  What was appended before a failure stays. */
 enum render_result render_json(struct buf *, const msgpack_object *, struct value_class,

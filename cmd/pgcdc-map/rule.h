@@ -20,6 +20,8 @@ void fields_load(struct doc *, const yaml_node_t *, void *rule);
 void fields_load_list(
     struct doc *, const yaml_node_t *, const char *what, struct column_names *);
 
+/* The entry of that column, or NULL. */
+const struct column_name *fields_find(const struct column_names *, const char *column);
 bool fields_has_column(const struct column_names *, const char *column);
 
 /* A template; what is for the message: "an index". */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "quote.h"
 #include "template.h"
 
 static struct template_part *
@@ -173,13 +174,7 @@ put_column(struct buf *b, const char *name)
 		buf_adds(b, name);
 		return;
 	}
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
+	quote_name(b, name);
 }
 
 static void

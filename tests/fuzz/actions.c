@@ -163,7 +163,7 @@ check_action(const struct frame *f, const struct actions_promise *promise)
 		return;
 	}
 	check(a.index.len > 0);
-	check(a.id.ptr != NULL ? a.id.len > 0 && a.id.len <= DOCUMENT_ID_MAX
+	check(a.id.ptr != NULL ? a.id.len > 0 && a.id.len <= FAILURE_ID_MAX
 	                       : a.op == OP_CREATE);
 	check(a.routing.ptr == NULL || a.routing.len > 0);
 	if (a.op == OP_DELETE)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hex.h"
 #include "number.h"
 
 static int tests, failed;
@@ -191,7 +192,7 @@ test_hex(void)
 	for (int c = 0; c < 256; c++) {
 		const char *digit = c != 0 ? strchr(digits, c) : NULL;
 
-		all &= number_hex_digit((char)c) == (digit == NULL ? -1 : (int)((digit - digits) % 16));
+		all &= hex_digit((char)c) == (digit == NULL ? -1 : (int)((digit - digits) % 16));
 	}
 	ok(all, "hexadecimal digits, and no other characters");
 }

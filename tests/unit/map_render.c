@@ -44,7 +44,7 @@ same(const char *s, size_t n)
 	struct buf got = { 0 }, want = { 0 };
 	bool good;
 
-	render_escaped(&got, s, n);
+	quote_escaped(&got, s, n);
 	escape_slowly(&want, s, n);
 	good = got.len == want.len && (n == 0 || memcmp(got.data, want.data, got.len) == 0);
 	if (!good)

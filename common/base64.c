@@ -14,8 +14,10 @@ base64_encode(const char *in, size_t n, char *out)
 	for (; n >= 3; n -= 3, p += 3) {
 		uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*out++ = alphabet[v >> shift & 63];
+		*out++ = alphabet[v >> 18];
+		*out++ = alphabet[v >> 12 & 63];
+		*out++ = alphabet[v >> 6 & 63];
+		*out++ = alphabet[v & 63];
 	}
 	if (n > 0) {
 		uint32_t v = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0);
