@@ -202,7 +202,8 @@ rules 'table: public.t, index: "t-{tenant}", stable: [tenant], on: { delete: ign
 says 0 "2:5: warning: table public.t: index, id or routing needs column \"tenant\": an update that leaves a large value of it alone is rejected; $full" \
     'but for large values'
 rules "table: public.t, index: t, where: \"old.n = 1 or state = 'x' or n = 2\", on: { delete: index }"
-says 0 "2:5: warning: table public.t: a deleted row's document can have the columns of the replica identity alone; $full
+says 0 "2:5: warning: table public.t: a row that begins to match has no document that large values of \"tenant\", \"state\", \"body\", which the update leaves alone, could be taken over from: they will be missing; $full
+2:5: warning: table public.t: a deleted row's document can have the columns of the replica identity alone; $full
 2:42: warning: table public.t: the condition needs old.n, which is outside the replica identity: updates are rejected where it decides; $full
 2:55: warning: table public.t: where needs column \"state\": an update that leaves a large value of it alone is rejected; $full
 2:55: warning: table public.t: where needs column \"state\", which deletes do not bring: they are rejected; $full
@@ -212,6 +213,9 @@ rules 'table: public.t, index: t, on: { update: partial }, fields: { old: { n: w
 says 0 "2:5: warning: table public.t: without an old row nobody knows what an update changed: a partial update sends all columns that came; $full
 2:76: warning: table public.t: the old value of \"n\" is outside the replica identity: field \"was\" is null; $full" \
     'partial updates and old values without old rows'
+rules 'table: public.t, index: t, where: "id > 5", fields: { include: [id, body] }'
+says 0 "2:5: warning: table public.t: a row that begins to match has no document that large values of \"body\", which the update leaves alone, could be taken over from: they will be missing; $full" \
+    'large values and a condition'
 for toast in merge reject 'null' omit; do
 	rules "table: public.t, index: t, toast: $toast, fields: { include: [id, body] }"
 	case $toast in

@@ -212,7 +212,13 @@ check_toast(const struct check *c)
 		buf_printf(&names, "%s\"%s\"", n++ > 0 ? ", " : "",
 		    c->relation->column[slot->column].name);
 	}
-	if (n > 0 && c->rule->toast == TOAST_MERGE)
+	if (n > 0 && c->rule->toast == TOAST_MERGE &&
+	    (c->plan->where != NULL || c->plan->delete_when != NULL))
+		problem_warning(c->problems, c->rule->at,
+		    "table %s: a row that begins to match has no document that large values of %s, "
+		    "which the update leaves alone, could be taken over from: they will be missing; %s",
+		    c->relation->name, buf_cstr(&names), c->full);
+	else if (n > 0 && c->rule->toast == TOAST_MERGE)
 		problem_note(c->problems, c->rule->at,
 		    "table %s: a large value of %s that an update leaves alone %s by esbulk-write",
 		    c->relation->name, buf_cstr(&names), effects[c->rule->toast]);
