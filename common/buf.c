@@ -68,6 +68,17 @@ buf_free(struct buf *b)
 	*b = (struct buf) { 0 };
 }
 
+char *
+buf_take(struct buf *b)
+{
+	char *data = b->len > 0 ? xrealloc(b->data, b->len) : NULL;
+
+	if (data == NULL)
+		free(b->data);
+	*b = (struct buf) { 0 };
+	return data;
+}
+
 void
 buf_grow(struct buf *b, size_t more)
 {

@@ -27,6 +27,10 @@ char *xstrdup(const char *) __attribute__((malloc, warn_unused_result));
 
 void buf_free(struct buf *);
 
+/* The content, in memory of just its size, to be freed; the buffer is empty then.  NULL
+ * where there is none. */
+char *buf_take(struct buf *) __attribute__((warn_unused_result));
+
 /* Make room for more bytes behind len; slow path of buf_reserve. */
 void buf_grow(struct buf *, size_t more);
 
@@ -40,7 +44,8 @@ void buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf
 static inline char *
 buf_reserve(struct buf *b, size_t more)
 {
-	if (b->cap - b->len < more)
+	/* Also for nothing: an empty one must point somewhere. */
+	if (b->cap - b->len <= more)
 		buf_grow(b, more);
 	return b->data + b->len;
 }

@@ -221,7 +221,7 @@ printf 'tables:\n  - { table: a.b, index: c, on: { truncate: delete } }\n  - { t
 says 'm.yml:2:45: truncate: delete would delete the documents of the rule at line 3, too: give this rule a "truncate_query"' \
     'truncates of a shared index'
 printf 'tables:\n  - { table: "a.*", index: c, on: { truncate: delete } }\n' >m.yml
-says 'm.yml:2:47: truncate: delete would delete the documents of all tables like "a.*": give the index a {table}, or the rule a "truncate_query"' \
+says 'm.yml:2:47: truncate: delete could delete the documents of other tables like "a.*", too: make the index of {table} and text alone (with {schema}, where that is a pattern), or give the rule a "truncate_query"' \
     'truncates of an index that many tables share'
 {
 	echo 'tables:'

@@ -145,7 +145,7 @@ mapping <<'END'
 tables: [{ table: public.users, index: users, on: { update: partial }, upsert: true }]
 END
 is "$(printf '%s\n' "$users" "[\"U\",1,[1,$absent,2],null]" | map)" \
-    'update users 1 - {"doc":{"id":1,"n":2}}' 'no upsert of half a document'
+    'index users 1 - {"id":1,"n":2} {"merge":["name"]}' 'no upsert of half a document'
 mapping <<'END'
 defaults: { nan: string }
 tables: [{ table: public.f, index: f, on: { update: partial } }]
@@ -267,7 +267,7 @@ types: { v: date }|"2026-11-23 01:02:03.5+02"|"2026-11-22T23:02:03.500000Z"
 types: { v: date }|"2026-11-23"|"2026-11-23"
 types: { v: date }|"2026-02-30"|is no date or time: "2026-02-30"
 types: { v: json }|"{\"a\":\n1}"|{"a": 1}
-types: { v: json }|"{a}"|is no JSON text: "{a}"
+types: { v: json }|"{a}"|is no JSON text: no name where a member should be at byte 1
 types: { v: geo_point }|"(1,2)"|{"lat":2,"lon":1}
 split: { v: ";" }|" a;;b ; "|["a","b"]
 split: { v: ";" }|""|[]
@@ -277,4 +277,124 @@ flatten: { v: p_ }|[1]|[1]
 END
 like "$(form 'flatten: { v: p_ }, set: { p_a: 1 }' '{"$json":"{\"a\":2}"}')" \
     "another field's name: \"p_a\"" 'a member that is another field is a reject'
+# Several rules of one row ----------------------------------------------------------
+
+mapping <<'END'
+tables:
+  - { table: public.users, also: true, index: users, where: "name = 'a'", fields: { include: [], set: { kind: first } } }
+  - { table: public.users, index: users, where: "name <> 'a'", fields: { include: [], set: { kind: second } } }
+END
+is "$(printf '%s\n' "$full" '["I",1,[1,"b",1]]' '["U",1,[1,"a",1],[1,"b",1]]' '["U",1,[2,"b",1],[1,"a",1]]' | map)" \
+    'index users 1 - {"kind":"second"}
+delete users 1 - -
+index users 1 - {"kind":"first"}
+delete users 1 - -
+index users 2 - {"kind":"second"}' 'no rule deletes what another one writes'
+is "$(printf '%s\n' "$users" '["U",1,[1,"a",1],null]' | map)" \
+    'delete users 1 - -
+index users 1 - {"kind":"first"}' 'nor without old rows'
+
+# What nobody knows ----------------------------------------------------------------
+
+mapping <<'END'
+tables: [{ table: public.users, index: users, where: "n is distinct from old.n", fields: { include: [] } }]
+END
+is "$(printf '%s\n' "$full" '["I",1,[1,"a",5]]' '["U",1,[1,"a",5],[1,"a",5]]' '["D",1,[1,"a",5]]' | map)" \
+    'index users 1 - {}
+delete users 1 - -
+delete users 1 - -' 'a condition that looks back does not tell what there was'
+for update in ignore create; do
+	printf 'tables: [{ table: public.users, index: users, where: "n is not null",
+	    on: { update: %s }, fields: { include: [] } }]\n' $update | mapping
+	is "$(printf '%s\n' "$full" '["I",1,[1,"a",5]]' '["U",1,[1,"a",null],[1,"a",5]]' '["D",1,[1,"a",null]]' | map)" \
+	    'index users 1 - {}
+delete users 1 - -' "nor one where updates leave the document alone ($update)"
+done
+mapping <<'END'
+tables: [{ table: public.users, index: users, where: "n > 1", on: { update: partial } }]
+END
+is "$(printf '%s\n' "$users" '["I",1,[1,"a",0]]' '["U",1,[1,"a",5],null]' "[\"U\",1,[1,$absent,6],null]" | map)" \
+    'index users 1 - {"id":1,"name":"a","n":5}
+index users 1 - {"id":1,"n":6} {"merge":["name"]}' 'partial: the whole document where there may be none'
+is "$(printf '%s\n' "$full" '["U",1,[1,"a",6],[1,"a",5]]' '["U",1,[1,"a",7],[1,"a",0]]' | map)" \
+    'update users 1 - {"doc":{"n":6}}
+index users 1 - {"id":1,"name":"a","n":7}' 'and what changed where there is one'
+mapping <<'END'
+tables: [{ table: public.users, index: "u-{name:%Y}", fields: { include: [] } }]
+END
+is "$(printf '%s\n' "$full" '["I",1,[1,"x",1]]' '["U",1,[1,"2026-01-01",1],[1,"x",1]]' '["D",1,[1,"x",1]]' | map | cut -c 1-27)" \
+    'reject - 1 - table public.u
+index u-2026 1 - {}' 'a row that was rejected has no document to delete'
+mapping <<'END'
+tables: [{ table: public.users, index: u, routing: "{n}", stable: [n], where: "n is not null", fields: { include: [] } }]
+END
+is "$(printf '%s\n' "$users" '["I",1,[1,"a",null]]' '["U",1,[1,"a",null],null]' | map)" '' \
+    'nor has one that the rule leaves out'
+mapping <<'END'
+tables: [{ table: public.users, index: u, fields: { include: [], types: { name: number }, old: { name: was } } }]
+END
+is "$(printf '%s\n' "$full" '["U",1,[1,"5",1],[1,"abc",1]]' | map)" 'index u 1 - {"was":null}' \
+    'an old value that could not be written is null'
+for reaction in index create 'script }, script: { source: x'; do
+	printf 'tables: [{ table: public.users, index: u, where: "n > 3", on: { delete: %s } }]\n' \
+	    "$reaction" | mapping
+	like "$(printf '%s\n' "$users" "[\"D\",1,$old]" | map)" \
+	    '^reject u 1 - .*where: column "n" is not in the old row' "of a delete it is said that it is the old row's: ${reaction%% *}"
+done
+
+# Partial updates of what is odd ---------------------------------------------------
+
+mapping <<'END'
+tables: [{ table: public.users, index: u, on: { update: partial }, fields: { include: [name] } }]
+END
+is "$(printf '%s\n' "$full" '["U",1,[1,{"$json":" \n{\"y\":1}"},1],[1,{"$json":"{\"x\":1}"},1]]' | map)" \
+    'update u 1 - {"script":{"source":"ctx._source.putAll(params.doc)","lang":"painless","params":{"doc":{"name":  {"y":1}}}}}' \
+    'an object with blanks before it is one'
+mapping <<'END'
+tables: [{ table: public.users, index: u, on: { update: partial }, fields: { include: [n], set: { z: "{name}-{n}" } } }]
+END
+like "$(printf '%s\n' "$users" "[\"U\",1,[1,$absent,6],null]" | map)" '^reject u 1 - .*z: column "name"' \
+    'a text of which a part was sent cannot be left alone'
+is "$(printf '%s\n' "$users" "[\"U\",1,[1,$absent,$absent],null]" | map)" '' 'one of which nothing was, can'
+mapping <<'END'
+tables: [{ table: public.users, index: u, routing: "{n}", version: false }]
+END
+like "$(printf '%s\n' "$full" "[\"U\",1,[1,$absent,6],[1,$absent,5]]" | map | tail -n 1)" \
+    '^reject u 1 6 .*name: .*routing alone changed and the rule has no versions' \
+    'what cannot be taken over without versions'
+
+# Flattened columns that meet
+like "$(form 'flatten: { v: p_ }, set: { p_a: 1 }' '{"$json":"{\"a\":2}"}')" 'another field' 'a member and a field'
+mapping <<'END'
+tables: [{ table: public.users, index: u, fields: { flatten: [name, n] } }]
+END
+like "$(printf '%s\n' "$full" '["I",1,[1,{"$json":"{\"a\":1,\"b\":1}"},{"$json":"{\"c\":1,\"a\":2}"}]]' | map)" \
+    '^reject u 1 - .*flatten: two columns have a member of one name: "a"' 'members of two columns'
+is "$(printf '%s\n' "$full" '["I",1,[1,{"$json":"{\"a\":1}"},{"$json":"{\"b\":2}"}]]' | map)" \
+    'index u 1 - {"id":1,"a":1,"b":2}' 'that do not meet'
+
+# Policies where they were forgotten
+mapping <<'END'
+defaults: { infinity: null, empty_keys: underscore }
+tables: [{ table: public.users, index: u, fields: { include: [n], set: { y: "{name:%Y}" } } }]
+END
+is "$(printf '%s\n' "$full" '["I",1,[1,"-infinity",{"":"x"}]]' | map)" 'index u 1 - {"n":{"_":"x"},"y":null}' \
+    'an infinite date has no year, and keys of hstore can be empty'
+mapping <<'END'
+defaults: { duplicate_keys: reject }
+tables: [{ table: public.users, index: u }]
+END
+like "$(printf '%s\n' "$full" '["I",1,[1,{"$json":"{\"\":1,\"\":2}"},1]]' | map)" '"duplicate_keys" in defaults has other policies$' \
+    'the policy that bites is named'
+
+# Names of changes
+mapping <<'END'
+tables: [{ table: public.users, index: e, id: "{lsn}-{seq}", fields: { include: [] },
+    on: { insert: create, update: create, delete: create } }]
+END
+printf '%s\n' '["B","0/10",1,5]' "$full" '["I",1,[9,"a",1]]' '["I",1,[9,"a",1]]' '["C","0/20",1]' \
+    '["B","0/10",1,null]' '["S",1,[1,"a",1]]' '["S",1,[2,"a",1]]' '["C","0/20",2]' \
+    '["B","0/10",1,null]' '["S",1,[3,"a",1]]' '["S",1,[1,"a",1]]' '["C","0/20",3]' | map >"$T/names"
+is "$(cut -d ' ' -f 3 "$T/names" | head -n 2 | tr '\n' ' ')$(sed 1,2d "$T/names" | grep -cE ' 0/10-s[0-9a-f]{32} ') $(sort -u "$T/names" | wc -l)" \
+    '0/10-1 0/10-2 4 5' 'changes are numbered, and rows of a snapshot known by what is in them'
 done_testing

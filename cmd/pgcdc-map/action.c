@@ -128,16 +128,21 @@ action_reject(struct action_writer *w, const struct plan *plan, const struct row
 	frame_put_str(b, w->reason.data, w->reason.len);
 }
 
+/* Is it a row without an id, where that is no reject? */
+static bool
+is_skipped(const struct plan *plan, const struct failure *why)
+{
+	return plan->policy->skip_null_id && why->what != NULL && why->what == plan->id.what &&
+	    (why->kind == FAIL_EMPTY || (why->kind == FAIL_VALUE && why->result == RENDER_NULL));
+}
+
 /* What began at start failed: it is a reject, or a row without an id that may be skipped. */
 static void
 fail(struct action_writer *w, const struct plan *plan, const struct row *row, size_t start,
     const struct failure *why)
 {
-	bool no_id = why->what == plan->id.what && plan->id.what != NULL &&
-	    (why->kind == FAIL_EMPTY || (why->kind == FAIL_VALUE && why->result == RENDER_NULL));
-
 	w->out->len = start;
-	if (no_id && plan->policy->skip_null_id)
+	if (is_skipped(plan, why))
 		w->counters.skipped++;
 	else
 		action_reject(w, plan, row, why);
@@ -216,18 +221,26 @@ put_more(struct action_writer *w, const struct plan *plan, enum frame_op op,
  */
 
 static void
-put_delete_of(struct action_writer *w, const struct plan *plan, const struct buf b[static 3])
+put_delete_of(struct action_writer *w, const struct plan *plan, const struct buf from[static 3])
 {
-	frame_put_action_start(w->out, OP_DELETE, true, plan->relation->relid);
-	frame_put_str(w->out, b[0].data, b[0].len);
-	frame_put_str(w->out, b[1].data, b[1].len);
-	put_version(w->out, plan);
+	struct buf *b = w->deletes;
+
+	frame_put_action_start(b, OP_DELETE, true, plan->relation->relid);
+	frame_put_str(b, from[0].data, from[0].len);
+	frame_put_str(b, from[1].data, from[1].len);
+	put_version(b, plan);
 	if (plan->has_routing)
-		frame_put_str(w->out, b[2].data, b[2].len);
+		frame_put_str(b, from[2].data, from[2].len);
 	else
-		frame_put_nil(w->out);
-	frame_put_nil(w->out);
+		frame_put_nil(b);
+	frame_put_nil(b);
 	w->counters.delete++;
+}
+
+static bool
+same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
 /* An index or create.  *start is behind a delete that was put first. */
@@ -247,6 +260,13 @@ put_document(struct action_writer *w, struct plan *plan, enum frame_op op,
 	if (!document_add(&w->document, plan, &plan->document, row, b, &why))
 		goto failed;
 	plan->body_head = frame_str_end(b, body, plan->body_head);
+	if (w->document.merges > 0 && from != NULL && plan->rule->unversioned &&
+	    same(&from[0], &w->is[0]) && same(&from[1], &w->is[1])) {
+		why = (struct failure) { .kind = FAIL_MOVED,
+			.what = w->document.merge[0]->name,
+			.column = PLAN_NO_COLUMN };
+		goto failed;
+	}
 	if (!put_more(w, plan, op, row, from, start, &why))
 		goto failed;
 	(*counter)++;
@@ -265,6 +285,10 @@ action_index(
 	put_document(w, plan, OP_INDEX, row, from, &w->counters.index);
 	if (from == NULL || w->document.merges > 0)
 		return;
+	if (w->deletes != w->out) {
+		put_delete_of(w, plan, from);
+		return;
+	}
 	/* The delete comes first: the action goes behind it, whatever it turned out to be. */
 	end = w->out->len;
 	w->body.len = 0;
@@ -280,18 +304,36 @@ action_create(struct action_writer *w, struct plan *plan, const struct row *row)
 	put_document(w, plan, OP_CREATE, row, NULL, &w->counters.create);
 }
 
+bool
+action_is_unknown(const struct failure *why)
+{
+	return why->kind == FAIL_UNSEEN ||
+	    (why->kind == FAIL_VALUE && why->result == RENDER_ABSENT);
+}
+
 void
 action_delete(struct action_writer *w, struct plan *plan, const struct row *row)
 {
-	size_t start = w->out->len;
+	struct buf *out = w->out;
+	size_t start = w->deletes->len;
 	struct failure why;
+	bool good;
 
-	if (!put_head(w, plan, OP_DELETE, row, &why)) {
-		fail(w, plan, row, start, &why);
-		return;
-	}
-	frame_put_nil(w->out);
-	w->counters.delete++;
+	w->out = w->deletes;
+	good = put_head(w, plan, OP_DELETE, row, &why);
+	if (good)
+		frame_put_nil(w->out);
+	else
+		w->out->len = start;
+	w->out = out;
+	if (good)
+		w->counters.delete++;
+	else if (action_is_unknown(&why))
+		action_reject(w, plan, row, &why);
+	else if (is_skipped(plan, &why))
+		w->counters.skipped++;
+	else
+		w->counters.filtered++; /* when it was new it was rejected for the same */
 }
 
 /*
@@ -315,23 +357,15 @@ put_update(struct action_writer *w, struct plan *plan, const struct row *row, si
 		w->counters.update++;
 }
 
-/* ,"upsert": and the whole document; nothing where a part of it was not sent. */
+/* ,"upsert": and the whole document. */
 static bool
 add_upsert(struct action_writer *w, const struct plan *plan, const struct row *row,
     struct failure *why)
 {
 	static const char head[] = ",\"upsert\":";
-	struct buf *b = &w->body;
-	size_t start = b->len;
 
-	buf_add(b, head, sizeof(head) - 1);
-	if (document_add(&w->document, plan, &plan->document, row, b, why)) {
-		if (w->document.merges > 0)
-			b->len = start;
-		return true;
-	}
-	b->len = start;
-	return why->kind == FAIL_VALUE && why->result == RENDER_ABSENT;
+	buf_add(&w->body, head, sizeof(head) - 1);
+	return document_add(&w->document, plan, &plan->document, row, &w->body, why);
 }
 
 void
@@ -361,8 +395,14 @@ action_partial(struct action_writer *w, struct plan *plan, const struct row *row
 		b->len = sizeof(all) - 1 + n;
 		buf_adds(b, "}}");
 	}
+	w->document.merges = 0;
 	if (plan->rule->upsert && !add_upsert(w, plan, row, &why))
 		goto failed;
+	if (w->document.merges > 0) {
+		/* Half a document is none to begin with: the whole, with the rest of the old. */
+		action_index(w, plan, row, NULL);
+		return;
+	}
 	buf_addc(b, '}');
 	put_update(w, plan, row, start, &why);
 	return;

@@ -23,6 +23,11 @@ struct action_counters {
 
 struct action_writer {
 	struct buf *out;
+	/*
+	 * Where deletes go, before what is in out: the same, but where several rules take one
+	 * row, and none is to delete what another has just written.
+	 */
+	struct buf *deletes;
 	struct document_writer document;
 	struct action_counters counters;
 	/* Scratch, reused. */
@@ -30,6 +35,9 @@ struct action_writer {
 	struct buf old; /* a row's values */
 	struct buf was[3], is[3]; /* index, id, routing before and after */
 };
+
+/* Is it not known which document it is, because a value was not sent? */
+bool action_is_unknown(const struct failure *);
 
 /* Append index, id and routing to b[3], emptied first; routing stays empty without one. */
 bool action_identity(struct action_writer *, const struct plan *, const struct row *,
@@ -43,7 +51,11 @@ bool action_identity(struct action_writer *, const struct plan *, const struct r
 void action_index(
     struct action_writer *, struct plan *, const struct row *, const struct buf *from);
 void action_create(struct action_writer *, struct plan *, const struct row *);
+
+/* The same; nothing where the row cannot have a document, for what its id would be. */
 void action_delete(struct action_writer *, struct plan *, const struct row *);
+
+/* The same; nothing where no field changed. */
 void action_partial(struct action_writer *, struct plan *, const struct row *);
 void action_script(struct action_writer *, struct plan *, const struct row *);
 

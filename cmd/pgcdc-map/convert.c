@@ -35,6 +35,23 @@ take_text(const msgpack_object *o, struct value_class class, struct renderer *r)
 	return render_text(&r->text, o, class, r);
 }
 
+struct text {
+	const char *p;
+	size_t n;
+};
+
+static struct text
+trimmed(const struct buf *text)
+{
+	const char *s = text->data, *end = s + text->len;
+
+	while (s < end && (*s == ' ' || (*s >= '\t' && *s <= '\r')))
+		s++;
+	while (s < end && (end[-1] == ' ' || (end[-1] >= '\t' && end[-1] <= '\r')))
+		end--;
+	return (struct text) { s, (size_t)(end - s) };
+}
+
 /*
  * number
  */
@@ -74,14 +91,10 @@ put_json_form(struct buf *b, const char *s, size_t len)
 static enum render_result
 put_number_text(struct buf *b, struct renderer *r)
 {
-	const char *s = r->text.data, *end = s + r->text.len;
+	struct text t = trimmed(&r->text);
 	size_t start = b->len;
 
-	while (s < end && (*s == ' ' || (*s >= '\t' && *s <= '\r')))
-		s++;
-	while (s < end && (end[-1] == ' ' || (end[-1] >= '\t' && end[-1] <= '\r')))
-		end--;
-	put_json_form(b, s, (size_t)(end - s));
+	put_json_form(b, t.p, t.n);
 	if (number_is_json(b->data + start, b->len - start))
 		return RENDER_OK;
 	return fault(r, "is no number", r->text.data, r->text.len);
@@ -125,25 +138,25 @@ put_number(struct buf *b, const msgpack_object *o, struct value_class class, str
 static enum render_result
 put_bool(struct buf *b, const msgpack_object *o, struct value_class class, struct renderer *r)
 {
-	/* What PostgreSQL takes for them. */
-	static const char *const yes[] = { "true", "t", "yes", "y", "on", "1" };
-	static const char *const no[] = { "false", "f", "no", "n", "off", "0" };
+	/* What PostgreSQL takes for them: parts of these words, and blanks around them. */
+	static const struct {
+		const char *word;
+		size_t least;
+		bool value;
+	} words[] = { { "true", 1, true }, { "yes", 1, true }, { "on", 2, true }, { "1", 1, true },
+		{ "false", 1, false }, { "no", 1, false }, { "off", 2, false }, { "0", 1, false } };
 	enum render_result result = take_text(o, class, r);
+	struct text t;
 
 	if (result != RENDER_OK)
 		return result;
-	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		if (r->text.len == strlen(yes[i]) &&
-		    strncasecmp(r->text.data, yes[i], r->text.len) == 0) {
-			buf_adds(b, "true");
+	t = trimmed(&r->text);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (t.n >= words[i].least && t.n <= strlen(words[i].word) &&
+		    strncasecmp(t.p, words[i].word, t.n) == 0) {
+			buf_adds(b, words[i].value ? "true" : "false");
 			return RENDER_OK;
 		}
-		if (r->text.len == strlen(no[i]) &&
-		    strncasecmp(r->text.data, no[i], r->text.len) == 0) {
-			buf_adds(b, "false");
-			return RENDER_OK;
-		}
-	}
 	return fault(r, "is neither true nor false", r->text.data, r->text.len);
 }
 
@@ -224,6 +237,14 @@ put_date(struct buf *b, const msgpack_object *o, struct value_class class, struc
  */
 
 static enum render_result
+not_json(struct renderer *r, const struct json_problem *problem)
+{
+	r->why.len = 0;
+	buf_printf(&r->why, "is no JSON text: %s at byte %zu", problem->what, problem->offset);
+	return RENDER_FAULT;
+}
+
+static enum render_result
 put_json_text(
     struct buf *b, const msgpack_object *o, struct value_class class, struct renderer *r)
 {
@@ -236,7 +257,7 @@ put_json_text(
 	if (result != RENDER_OK)
 		return result;
 	if (!json_valid(r->text.data, r->text.len, &problem))
-		return fault(r, "is no JSON text", r->text.data, r->text.len);
+		return not_json(r, &problem);
 	return render_document(b, r->text.data, r->text.len, r);
 }
 
@@ -389,6 +410,7 @@ put_member_name(struct buf *b, const char *prefix, const char *name, size_t len,
     const struct plan_document *doc, const struct plan_field *self, struct renderer *r)
 {
 	struct buf *full = &r->text;
+	struct flat_name flat;
 
 	full->len = 0;
 	buf_adds(full, prefix);
@@ -401,8 +423,48 @@ put_member_name(struct buf *b, const char *prefix, const char *name, size_t len,
 			return fault(r, "has a member that is another field's name", full->data,
 			    full->len);
 	buf_addc(b, ',');
+	flat.at = b->len + 1;
 	quote_string(b, full->data, full->len);
+	flat.len = b->len - 1 - flat.at;
+	flat.from = self;
+	buf_add(&r->names, &flat, sizeof(flat));
 	buf_addc(b, ':');
+	return RENDER_OK;
+}
+
+static const char *compared; /* the document that compare_names is about */
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct flat_name *x = a, *y = b;
+	size_t n = x->len < y->len ? x->len : y->len;
+	int order = memcmp(compared + x->at, compared + y->at, n);
+
+	if (order != 0)
+		return order;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return 0;
+}
+
+enum render_result
+convert_check_flat(const struct buf *b, struct renderer *r)
+{
+	struct flat_name *name = (struct flat_name *)(void *)r->names.data;
+	size_t n = r->names.len / sizeof(*name);
+	bool several = false;
+
+	for (size_t i = 1; i < n && !several; i++)
+		several = name[i].from != name[0].from;
+	if (!several)
+		return RENDER_OK;
+	compared = b->data;
+	qsort(name, n, sizeof(*name), compare_names);
+	for (size_t i = 1; i < n; i++)
+		if (name[i].from != name[i - 1].from && compare_names(&name[i], &name[i - 1]) == 0)
+			return fault(r, "two columns have a member of one name",
+			    b->data + name[i].at, name[i].len);
 	return RENDER_OK;
 }
 

@@ -20,4 +20,11 @@ enum render_result convert_flatten(struct buf *, const msgpack_object *,
     const struct plan_document *, const struct plan_field *, struct renderer *)
     __attribute__((warn_unused_result));
 
+/*
+ * Do members of several flattened columns in the document b have one name?  They are those
+ * that renderer->names has, which is to be emptied before a document.
+ */
+enum render_result convert_check_flat(const struct buf *b, struct renderer *)
+    __attribute__((warn_unused_result));
+
 #endif

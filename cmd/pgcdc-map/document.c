@@ -121,10 +121,33 @@ add_lsn(struct buf *b, uint64_t lsn)
 	buf_adds(b, lsn_print(lsn, text));
 }
 
+/*
+ * A row of a snapshot has no number that a second reading would give it again, and none that
+ * a change at the same LSN has not: it is known by what is in it.
+ */
+static void
+add_row_name(struct document_writer *w, const struct relation *rel, const struct row *row,
+    struct buf *b)
+{
+	struct buf *all = &w->scratch;
+
+	all->len = 0;
+	for (uint32_t i = 0; i < rel->columns; i++) {
+		/* Whatever it cannot write, it cannot write each time. */
+		(void)!render_text(
+		    all, document_value(row, i), render_class(&rel->column[i]), &w->renderer);
+		buf_addc(all, '\0');
+	}
+	buf_reserve(all, 1);
+	filter_hash(all, 0);
+	buf_addc(b, 's');
+	buf_add(b, all->data, 32);
+}
+
 /* A piece without its filters. */
 static enum render_result
-add_piece(struct document_writer *w, const struct plan_piece *piece, const struct row *row,
-    struct buf *b)
+add_piece(struct document_writer *w, const struct plan *plan, const struct plan_piece *piece,
+    const struct row *row, struct buf *b)
 {
 	static const char *const changes[CHANGES] = { "insert", "update", "delete", "snapshot" };
 
@@ -134,23 +157,43 @@ add_piece(struct document_writer *w, const struct plan_piece *piece, const struc
 		    b, document_value(row, piece->column), piece->class, &w->renderer);
 	case PIECE_OP: buf_adds(b, changes[row->change]); break;
 	case PIECE_LSN: add_lsn(b, w->unit.lsn); break;
-	case PIECE_SEQ: b->len += number_uint(buf_reserve(b, NUMBER_LEN), w->unit.seq); break;
+	case PIECE_SEQ:
+		if (row->change == CHANGE_SNAPSHOT)
+			add_row_name(w, plan->relation, row, b);
+		else
+			b->len += number_uint(buf_reserve(b, NUMBER_LEN), w->unit.seq);
+		break;
 	case PIECE_TIME: add_time(b, w->unit.time); break;
 	}
 	return RENDER_OK;
 }
 
+static bool
+is_infinite(const struct buf *b, size_t start)
+{
+	size_t sign = b->len > start && b->data[start] == '-';
+
+	return b->len - start - sign == 8 && memcmp(b->data + start + sign, "infinity", 8) == 0;
+}
+
 static enum render_result
-add_filtered(struct document_writer *w, const struct plan_piece *piece, const struct row *row,
-    struct buf *b)
+add_filtered(struct document_writer *w, const struct plan *plan, const struct plan_piece *piece,
+    const struct row *row, struct buf *b)
 {
 	size_t start = b->len;
-	enum render_result r = add_piece(w, piece, row, b);
+	enum render_result r = add_piece(w, plan, piece, row, b);
 	const char *problem;
 	bool null;
 
 	if (piece->filters == 0 || (r != RENDER_OK && r != RENDER_NULL))
 		return r;
+	if (piece->filter[0].kind == FILTER_FORMAT && is_infinite(b, start)) {
+		/* It has no year or day that could be written. */
+		if (w->renderer.policy->infinity != ODD_NULL)
+			return w->renderer.policy->infinity == ODD_STRING ? r : RENDER_INFINITY;
+		b->len = start;
+		r = RENDER_NULL;
+	}
 	null = filters_apply(
 	    piece->filter, piece->filters, b, start, r == RENDER_NULL, &w->scratch, &problem);
 	if (problem == NULL)
@@ -164,7 +207,6 @@ bool
 document_text(struct document_writer *w, const struct plan *plan, const struct plan_text *t,
     const struct row *row, bool nulls, struct buf *b, struct failure *why)
 {
-	(void)plan;
 	for (size_t i = 0; i < t->pieces; i++) {
 		const struct plan_piece *piece = &t->piece[i];
 		enum render_result r;
@@ -172,7 +214,7 @@ document_text(struct document_writer *w, const struct plan *plan, const struct p
 
 		buf_add(b, piece->before, piece->before_len);
 		start = b->len;
-		r = add_filtered(w, piece, row, b);
+		r = add_filtered(w, plan, piece, row, b);
 		if (r != RENDER_OK && !(r == RENDER_NULL && nulls))
 			return fail_value(why, r, t->what, piece->column, row);
 		if (t->escape)
@@ -191,6 +233,8 @@ add_old(struct document_writer *w, const struct plan_slot *s, const struct row *
     struct buf *b)
 {
 	const msgpack_object *o = NULL;
+	enum render_result r;
+	size_t start = b->len;
 
 	if (row->old != NULL && s->column != PLAN_NO_COLUMN)
 		o = &row->old[s->column];
@@ -199,8 +243,15 @@ add_old(struct document_writer *w, const struct plan_slot *s, const struct row *
 		return RENDER_OK;
 	}
 	if (s->convert != NULL)
-		return convert_json(b, o, s->class, s->convert, &w->renderer);
-	return render_json(b, o, s->class, &w->renderer);
+		r = convert_json(b, o, s->class, s->convert, &w->renderer);
+	else
+		r = render_json(b, o, s->class, &w->renderer);
+	if (r != RENDER_OK) {
+		/* It was rejected when it was new; the row as it is now has no fault. */
+		b->len = start;
+		buf_add(b, "null", 4);
+	}
+	return RENDER_OK;
 }
 
 /* A template's text as a JSON string; what is one part that is null is null. */
@@ -373,6 +424,7 @@ document_add(struct document_writer *w, const struct plan *plan,
 	size_t start = b->len;
 
 	w->merges = 0;
+	w->renderer.names.len = 0;
 	for (size_t i = 0; i < doc->fields; i++) {
 		const struct plan_field *f = &doc->field[i];
 		size_t here = b->len;
@@ -391,6 +443,13 @@ document_add(struct document_writer *w, const struct plan *plan,
 			return false;
 	}
 	close_object(b, start);
+	if (w->renderer.names.len > 0 && convert_check_flat(b, &w->renderer) != RENDER_OK) {
+		*why = (struct failure) { .kind = FAIL_VALUE,
+			.result = RENDER_FAULT,
+			.what = "flatten",
+			.column = PLAN_NO_COLUMN };
+		return false;
+	}
 	return true;
 }
 
@@ -399,6 +458,32 @@ static bool
 is_constant(const struct plan_field *f)
 {
 	return f->slots == 1 && f->slot[0].kind == SLOT_CONSTANT;
+}
+
+/* Is the value that begins at start a JSON object?  JSON of a column may have blanks before it. */
+static bool
+is_object(const struct buf *b, size_t start)
+{
+	while (start < b->len && (b->data[start] == ' ' || b->data[start] == '\t'))
+		start++;
+	return start < b->len && b->data[start] == '{';
+}
+
+/*
+ * Of a field that an update is to leave alone nothing was sent.  Where a part of it was sent
+ * it may have changed, and cannot be told.
+ */
+static bool
+leave_alone(const struct plan *plan, const struct plan_field *f, const struct row *row,
+    struct buf *b)
+{
+	if (all_columns(f, row, is_absent) || plan->rule->toast == TOAST_OMIT)
+		return true;
+	if (plan->rule->toast != TOAST_NULL)
+		return false;
+	buf_add(b, f->head, f->head_len);
+	buf_add(b, "null", 4);
+	return true;
 }
 
 bool
@@ -417,15 +502,15 @@ document_changes(struct document_writer *w, const struct plan *plan, const struc
 		if (is_constant(f) || (!f->updates_only && all_columns(f, row, is_unchanged)))
 			continue;
 		if (!add_field(w, plan, doc, f, row, b, why)) {
-			/* What is absent did not change, or is not known to have. */
-			if (why->kind != FAIL_VALUE || why->result != RENDER_ABSENT)
-				return false;
 			b->len = here;
-			continue;
+			if (why->kind != FAIL_VALUE || why->result != RENDER_ABSENT ||
+			    !leave_alone(plan, f, row, b))
+				return false;
+			if (b->len == here)
+				continue;
 		}
 		any = any || (!f->updates_only && !all_columns(f, row, is_unchanged));
-		if (b->len > here + f->head_len && b->data[here + f->head_len] == '{')
-			*objects = true;
+		*objects |= is_object(b, here + f->head_len);
 	}
 	if (!any)
 		b->len = start;

@@ -73,6 +73,14 @@ failure_describe(const struct failure *why, const struct plan *plan,
 		buf_printf(b, " makes the server tell, or the rule says \"stable: [%s]\"",
 		    rel->column[why->column].name);
 		break;
+	case FAIL_MOVED:
+		buf_printf(b,
+		    "%s: its large value was not sent, and cannot be taken over where the routing "
+		    "alone changed and the rule has no versions; ",
+		    why->what);
+		add_remedy(plan, b);
+		buf_adds(b, " makes the server send it");
+		break;
 	case FAIL_NONE:
 	case FAIL_CONDITION:
 	case FAIL_VALUE:

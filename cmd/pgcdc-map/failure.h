@@ -14,6 +14,7 @@ enum failure_kind {
 	FAIL_VALUE,     /* result says what is wrong with column's value */
 	FAIL_UNSEEN,    /* nobody knows whether column changed */
 	FAIL_CONDITION, /* result says what is wrong with where or delete_when */
+	FAIL_MOVED, /* it cannot be taken over from a document that may be the new one, too */
 	FAIL_EMPTY,
 	FAIL_LONG,
 };

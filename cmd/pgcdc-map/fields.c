@@ -257,6 +257,10 @@ fields_load_template(struct doc *d, const yaml_node_t *n, const char *what, stru
 	t->at = doc_mark(n);
 	if (text == NULL)
 		return;
+	if (doc_is_null(n)) {
+		problem_error(d->problems, t->at, "%s is null: leave it out, or quote the word", what);
+		return;
+	}
 	why = template_parse(t, text, n->data.scalar.length);
 	if (why != NULL)
 		problem_error(d->problems, t->at, "%s \"%s\": %s", what, text, why);

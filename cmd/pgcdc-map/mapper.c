@@ -13,7 +13,8 @@ mapper_init(struct mapper *m, const struct mapping *mapping, struct buf *out)
 {
 	*m = (struct mapper) { .mapping = mapping,
 		.out = out,
-		.writer = { .out = out, .document.renderer.policy = &mapping->policy } };
+		.writer = { .out = out,
+		        .deletes = out, .document.renderer.policy = &mapping->policy } };
 }
 
 static int
@@ -176,6 +177,18 @@ map_row(struct mapper *m, struct plan *plan, char letter, const struct frame_row
 	}
 }
 
+/* Several rules: one may put a document where another has none, so deletes come first. */
+static void
+map_row_by_all(struct mapper *m, struct plan *plan, char letter, const struct frame_row *row)
+{
+	m->later.len = 0;
+	m->writer.out = &m->later;
+	for (; plan != NULL; plan = plan->next)
+		map_row(m, plan, letter, row);
+	m->writer.out = m->out;
+	buf_add(m->out, m->later.data, m->later.len);
+}
+
 static bool
 has_columns(const msgpack_object *array, uint32_t n)
 {
@@ -215,8 +228,10 @@ take_row(struct mapper *m, struct frame_in *in, struct frame *f)
 			log_error(plan->error, kv_uint("offset", f->offset));
 			return -1;
 		}
-	for (struct plan *plan = rel->plan; plan != NULL; plan = plan->next)
-		map_row(m, plan, f->letter, &row);
+	if (rel->plan->next == NULL)
+		map_row(m, rel->plan, f->letter, &row);
+	else
+		map_row_by_all(m, rel->plan, f->letter, &row);
 	return 0;
 }
 
@@ -331,6 +346,7 @@ mapper_free(struct mapper *m)
 {
 	relations_clear(&m->relations);
 	action_writer_free(&m->writer);
+	buf_free(&m->later);
 	for (size_t i = 0; i < m->n_said; i++)
 		free(m->said[i]);
 	free(m->said);

@@ -27,6 +27,7 @@ struct mapper {
 	struct buf *out;
 	struct relations relations;
 	struct action_writer writer;
+	struct buf later; /* of a row that several rules take: all but the deletes */
 	struct mapper_counters counters;
 	int64_t begin_time; /* of the unit at hand, microseconds */
 	int64_t stats_time; /* the begin_time that the last s frame was due for */

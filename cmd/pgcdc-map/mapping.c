@@ -73,39 +73,142 @@ check_order(const struct mapping *m, struct problems *p)
 	}
 }
 
-/* Is the index the same text, and made of no more than that? */
-static bool
-same_index(const struct rule *a, const struct rule *b)
+/*
+ * Truncates
+ */
+
+static void
+put_star(struct buf *b)
 {
-	if (a->index.parts != 1 || b->index.parts != 1)
-		return false;
-	return a->index.part[0].kind == b->index.part[0].kind &&
-	    strcmp(a->index.part[0].text, b->index.part[0].text) == 0;
+	if (b->len == 0 || b->data[b->len - 1] != '*')
+		buf_addc(b, '*');
+}
+
+/* A part of the rule's table: what is no plain text in a pattern is *. */
+static void
+put_glob(struct buf *b, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("*?[\\", s[i]) == NULL) {
+			buf_addc(b, s[i]);
+			continue;
+		}
+		put_star(b);
+		/* Where a bracket ends is fnmatch's to say. */
+		if (s[i] == '[' || s[i] == '\\')
+			return;
+	}
+}
+
+/* The names that a rule's index can be, with * for what a table or row brings. */
+static void
+put_pattern(struct buf *b, const struct rule *rule)
+{
+	const char *dot = strchr(rule->table, '.');
+	size_t schema = dot != NULL ? (size_t)(dot - rule->table) : 0;
+
+	b->len = 0;
+	for (size_t i = 0; i < rule->index.parts; i++) {
+		const struct template_part *part = &rule->index.part[i];
+		bool known = dot != NULL && part->filters == 0;
+
+		if (part->kind == TEMPLATE_TEXT)
+			buf_add(b, part->text, part->len);
+		else if (part->kind == TEMPLATE_SCHEMA && known)
+			put_glob(b, rule->table, schema);
+		else if (part->kind == TEMPLATE_TABLE && known)
+			put_glob(b, dot + 1, strlen(dot + 1));
+		else
+			put_star(b);
+	}
+	(void)buf_cstr(b);
+}
+
+/* Longer ones are no names of indices. */
+#define MAX_PATTERN 512
+
+/* Is there a name that both patterns match?  A table of whether their ends can meet. */
+static bool
+can_meet(const struct buf *a, const struct buf *b)
+{
+	bool row[MAX_PATTERN + 1], next[MAX_PATTERN + 1];
+
+	if (a->len > MAX_PATTERN || b->len > MAX_PATTERN)
+		return true;
+	for (size_t i = a->len + 1; i-- > 0;) {
+		for (size_t k = b->len + 1; k-- > 0;) {
+			bool in_a = i < a->len, in_b = k < b->len;
+
+			if (!in_a && !in_b)
+				next[k] = true;
+			else if (in_a && a->data[i] == '*')
+				next[k] = row[k] || (in_b && next[k + 1]);
+			else if (in_b && b->data[k] == '*')
+				next[k] = next[k + 1] || (in_a && row[k]);
+			else
+				next[k] = in_a && in_b && a->data[i] == b->data[k] && row[k + 1];
+		}
+		memcpy(row, next, sizeof(row));
+	}
+	return row[0];
+}
+
+/* Does the index tell each table of a pattern apart from the others? */
+static bool
+is_of_one_table(const struct rule *rule)
+{
+	const char *dot = strchr(rule->table, '.');
+	bool one_schema = dot != NULL && strcspn(rule->table, "*?[\\") > (size_t)(dot - rule->table);
+
+	if (!rule->is_pattern)
+		return true;
+	for (size_t i = 0; i < rule->index.parts; i++) {
+		const struct template_part *part = &rule->index.part[i];
+
+		if (part->filters > 0 ||
+		    (part->kind != TEMPLATE_TEXT && part->kind != TEMPLATE_TABLE &&
+		        part->kind != TEMPLATE_SCHEMA))
+			return false;
+	}
+	return template_has(&rule->index, TEMPLATE_TABLE) &&
+	    (one_schema || template_has(&rule->index, TEMPLATE_SCHEMA));
 }
 
 /* TRUNCATE of one table must not take the documents of another. */
 static void
+check_truncate(const struct mapping *m, const struct rule *rule, struct problems *p)
+{
+	struct buf own = { 0 }, other = { 0 };
+
+	if (!is_of_one_table(rule))
+		problem_error(p, rule->truncate_at,
+		    "truncate: delete could delete the documents of other tables like \"%s\", too: "
+		    "make the index of {table} and text alone (with {schema}, where that is a "
+		    "pattern), or give the rule a \"truncate_query\"",
+		    rule->table);
+	put_pattern(&own, rule);
+	for (const struct rule *r = m->rule; r < m->rule + m->rules; r++) {
+		if (r == rule)
+			continue;
+		put_pattern(&other, r);
+		if (can_meet(&own, &other)) {
+			problem_error(p, rule->truncate_at,
+			    "truncate: delete would delete the documents of the rule at line %u, "
+			    "too: give this rule a \"truncate_query\"",
+			    r->at.line);
+			break;
+		}
+	}
+	buf_free(&own);
+	buf_free(&other);
+}
+
+static void
 check_truncates(const struct mapping *m, struct problems *p)
 {
-	for (size_t i = 0; i < m->rules; i++) {
-		const struct rule *rule = &m->rule[i];
-
-		if (rule->truncate != TRUNCATE_DELETE || rule->truncate_query != NULL)
-			continue;
-		if (rule->is_pattern && !template_has(&rule->index, TEMPLATE_TABLE))
-			problem_error(p, rule->truncate_at,
-			    "truncate: delete would delete the documents of all tables like \"%s\": "
-			    "give the index a {table}, or the rule a \"truncate_query\"",
-			    rule->table);
-		for (size_t k = 0; k < m->rules; k++)
-			if (k != i && same_index(rule, &m->rule[k])) {
-				problem_error(p, rule->truncate_at,
-				    "truncate: delete would delete the documents of the rule at line %u, "
-				    "too: give this rule a \"truncate_query\"",
-				    m->rule[k].at.line);
-				break;
-			}
-	}
+	for (const struct rule *r = m->rule; r < m->rule + m->rules; r++)
+		if (r->truncate == TRUNCATE_DELETE && r->truncate_query == NULL)
+			check_truncate(m, r, p);
 }
 
 /*

@@ -78,10 +78,9 @@ add_piece(struct plan_text *t, enum piece_kind kind, struct buf *literal)
 {
 	t->piece = xrealloc(t->piece, (t->pieces + 1) * sizeof(*t->piece));
 	t->piece[t->pieces] = (struct plan_piece) { .kind = kind,
-		.before = literal->data,
 		.before_len = literal->len,
 		.column = PLAN_NO_COLUMN };
-	*literal = (struct buf) { 0 };
+	t->piece[t->pieces].before = buf_take(literal);
 	return &t->piece[t->pieces++];
 }
 
@@ -168,8 +167,8 @@ compiler_text(
 	*out = (struct plan_text) { .what = what };
 	for (size_t i = 0; i < t->parts; i++)
 		add_part(c, t, &t->part[i], out, &literal);
-	out->tail = literal.data;
 	out->tail_len = literal.len;
+	out->tail = buf_take(&literal);
 }
 
 void
@@ -316,6 +315,7 @@ check_old_column(void *arg, const char *name, bool is_old, size_t offset)
 	int64_t column = relation_column(rel, name);
 	char *remedy;
 
+	o->c->plan->looks_back |= is_old;
 	if (!is_old || column < 0 || rel->column[column].in_identity || rel->identity == 'f')
 		return;
 	remedy = compiler_full_remedy(rel);

@@ -86,6 +86,7 @@ struct plan {
 	/* {"script":{"source":"…","lang":"…" of an update request; or NULL. */
 	char *script;
 	struct expr_plan *where, *delete_when; /* or NULL */
+	bool looks_back;                       /* one of them has old values in it */
 	char *truncate_index;                  /* a name or a pattern; or NULL */
 	/* The columns that index, id and routing are made of. */
 	uint32_t *identity;

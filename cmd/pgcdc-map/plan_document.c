@@ -34,7 +34,8 @@ add_field(struct compiler *c, struct plan_document *doc, const char *name, struc
 	f = &doc->field[doc->fields++];
 	buf_addc(&head, ',');
 	put_name(&head, name);
-	*f = (struct plan_field) { .head = head.data, .head_len = head.len, .name = xstrdup(name) };
+	*f = (struct plan_field) { .head_len = head.len, .name = xstrdup(name) };
+	f->head = buf_take(&head);
 	return f;
 }
 
@@ -47,10 +48,9 @@ add_slot(struct plan_field *f, enum slot_kind kind, struct buf *before)
 	f->slot = xrealloc(f->slot, (f->slots + 1) * sizeof(*f->slot));
 	s = &f->slot[f->slots++];
 	*s = (struct plan_slot) { .kind = kind,
-		.before = before->data,
 		.before_len = before->len,
 		.column = PLAN_NO_COLUMN };
-	*before = (struct buf) { 0 };
+	s->before = buf_take(before);
 	return s;
 }
 

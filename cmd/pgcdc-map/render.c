@@ -240,7 +240,10 @@ render_document(struct buf *b, const char *s, size_t len, struct renderer *to)
 	buf_printf(&to->why, "is JSON with %s: \"", problem.what);
 	quote_escaped(&to->why, problem.name, utf8_prefix(problem.name, problem.name_len, 60));
 	buf_printf(&to->why, "\" at byte %zu; \"%s\" in defaults has other policies",
-	    problem.offset, problem.name_len == 0 ? "empty_keys" : "duplicate_keys");
+	    problem.offset,
+	    problem.name_len == 0 && to->policy->empty_keys == JSON_EMPTY_REJECT
+	        ? "empty_keys"
+	        : "duplicate_keys");
 	return RENDER_FAULT;
 }
 
@@ -326,6 +329,12 @@ add_array(struct buf *b, const msgpack_object_array *a, struct value_class class
 	return RENDER_OK;
 }
 
+static bool
+is_empty(const msgpack_object *key)
+{
+	return key->type == MSGPACK_OBJECT_STR && key->via.str.size == 0;
+}
+
 /*
  * hstore: keys are strings.  Others, from a foreign producer, become their text; not those
  * with keys of their own, whose escapes would be escaped at each level.
@@ -336,6 +345,10 @@ add_key(struct buf *b, const msgpack_object *key, struct renderer *to)
 	struct buf text = { 0 };
 	enum render_result r;
 
+	if (is_empty(key) && to->policy->empty_keys == JSON_EMPTY_UNDERSCORE) {
+		buf_adds(b, "\"_\"");
+		return RENDER_OK;
+	}
 	if (key->type == MSGPACK_OBJECT_STR) {
 		quote_string(b, key->via.str.ptr, key->via.str.size);
 		return RENDER_OK;
@@ -380,12 +393,26 @@ static enum render_result
 add_map(struct buf *b, const msgpack_object_map *m, struct value_class class,
     struct renderer *to)
 {
+	bool first = true;
+
 	buf_addc(b, '{');
 	for (uint32_t i = 0; i < m->size; i++) {
 		enum render_result r;
 
-		if (i > 0)
+		/* hstore has empty keys, too. */
+		if (is_empty(&m->ptr[i].key)) {
+			if (to->policy->empty_keys == JSON_EMPTY_DROP)
+				continue;
+			if (to->policy->empty_keys == JSON_EMPTY_REJECT) {
+				to->why.len = 0;
+				buf_adds(&to->why, "has an empty key; \"empty_keys\" in defaults "
+						   "has other policies");
+				return RENDER_FAULT;
+			}
+		}
+		if (!first)
 			buf_addc(b, ',');
+		first = false;
 		r = add_key(b, &m->ptr[i].key, to);
 		if (r != RENDER_OK)
 			return r;
@@ -475,4 +502,5 @@ renderer_free(struct renderer *to)
 	buf_free(&to->flat);
 	buf_free(&to->object);
 	buf_free(&to->repaired);
+	buf_free(&to->names);
 }

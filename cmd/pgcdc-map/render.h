@@ -46,6 +46,13 @@ struct renderer {
 	/* Scratch. */
 	struct json_scratch json;
 	struct buf text, flat, object, repaired;
+	struct buf names; /* struct flat_name: the members of flattened values, so far */
+};
+
+/* A member that came out of a flattened column: where its name is in the document. */
+struct flat_name {
+	size_t at, len; /* escaped, without quotes */
+	const void *from;
 };
 
 void renderer_free(struct renderer *);

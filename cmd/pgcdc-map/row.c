@@ -14,7 +14,7 @@ enum match {
 
 static enum match
 unknown(struct action_writer *w, struct expr_plan *e, enum expr_truth truth, const char *what,
-    struct failure *why)
+    const struct expr_row *row, struct failure *why)
 {
 	bool old = false;
 
@@ -25,7 +25,7 @@ unknown(struct action_writer *w, struct expr_plan *e, enum expr_truth truth, con
 	if (truth == EXPR_ABSENT) {
 		why->result = RENDER_ABSENT;
 		why->column = expr_absent_column(e, &old);
-		why->old = old;
+		why->old = old || row->row == row->old;
 	} else {
 		w->document.renderer.why.len = 0;
 		buf_adds(&w->document.renderer.why, expr_fault(e));
@@ -48,9 +48,9 @@ matches(struct action_writer *w, const struct plan *plan, const struct expr_row 
 	if (gone == EXPR_TRUE)
 		return MATCH_NO;
 	if (where != EXPR_TRUE)
-		return unknown(w, plan->where, where, "where", why);
+		return unknown(w, plan->where, where, "where", row, why);
 	if (gone != EXPR_FALSE && gone != EXPR_NULL)
-		return unknown(w, plan->delete_when, gone, "delete_when", why);
+		return unknown(w, plan->delete_when, gone, "delete_when", row, why);
 	return MATCH_YES;
 }
 
@@ -101,6 +101,18 @@ row_new(struct action_writer *w, struct plan *plan, const msgpack_object *new,
 	react(w, plan, reaction, &row);
 }
 
+/*
+ * Does what a row was like last tell whether it had a document?  Not where updates leave the
+ * document alone, nor where it depends on what the row was like before.
+ */
+static bool
+tells(const struct plan *plan)
+{
+	enum reaction update = plan->rule->on[CHANGE_UPDATE];
+
+	return (update == DO_INDEX || update == DO_PARTIAL) && !plan->looks_back;
+}
+
 void
 row_delete(struct action_writer *w, struct plan *plan, const msgpack_object *old)
 {
@@ -112,7 +124,7 @@ row_delete(struct action_writer *w, struct plan *plan, const msgpack_object *old
 		const struct expr_row values = { .row = old, .old = old };
 		enum match match = matches(w, plan, &values, &why);
 
-		if (match == MATCH_NO) {
+		if (match == MATCH_NO && (reaction != DO_DELETE || tells(plan))) {
 			w->counters.filtered++;
 			return;
 		}
@@ -179,20 +191,21 @@ find_move(struct action_writer *w, const struct plan *plan, const struct row *ro
 		    ? MOVED_NOT
 		    : MOVED;
 	}
-	/* The old row had no document: it was rejected for what its identity was. */
-	return why->kind == FAIL_VALUE && why->result != RENDER_NULL ? MOVED_UNKNOWN
-	                                                             : MOVED_FROM_NOWHERE;
+	/* Else the old row had no document: it was rejected for what its identity was. */
+	return action_is_unknown(why) ? MOVED_UNKNOWN : MOVED_FROM_NOWHERE;
 }
 
-/* Had the old row a document?  MATCH_YES where nobody knows: a delete too many is harmless. */
-static bool
+/* Had the old row a document? */
+static enum match
 had_document(struct action_writer *w, const struct plan *plan, const struct row *row)
 {
 	const struct expr_row values = { .row = row->old, .old = row->old };
 	struct failure ignored;
 
-	return !has_condition(plan) || row->old == NULL ||
-	    matches(w, plan, &values, &ignored) != MATCH_NO;
+	if (!has_condition(plan))
+		return MATCH_YES;
+	return row->old == NULL || !tells(plan) ? MATCH_UNKNOWN
+	                                        : matches(w, plan, &values, &ignored);
 }
 
 /* An update of a row whose document is to be as the row is. */
@@ -202,21 +215,23 @@ follow(struct action_writer *w, struct plan *plan, enum reaction reaction,
 {
 	struct failure why;
 	enum moved moved = find_move(w, plan, row, &why);
-	bool had = had_document(w, plan, row);
+	enum match had = had_document(w, plan, row);
 
 	if (moved == MOVED_UNKNOWN) {
 		action_reject(w, plan, row, &why);
 	} else if (!has) {
-		if (!had || moved == MOVED_FROM_NOWHERE)
+		/* Where nobody knows: a delete too many is harmless. */
+		if (had == MATCH_NO || moved == MOVED_FROM_NOWHERE)
 			w->counters.filtered++;
 		else if (moved == MOVED)
 			action_delete(w, plan, &(struct row) { .old = row->old,
 			                           .change = CHANGE_UPDATE });
 		else
 			action_delete(w, plan, row);
-	} else if (moved == MOVED && had) {
+	} else if (moved == MOVED && had != MATCH_NO) {
 		action_index(w, plan, row, w->was);
-	} else if (moved != MOVED_NOT || !had) {
+	} else if (moved != MOVED_NOT || had != MATCH_YES) {
+		/* The whole document: there may be none to be updated in part. */
 		action_index(w, plan, row, NULL);
 	} else {
 		react(w, plan, reaction, row);

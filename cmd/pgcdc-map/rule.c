@@ -135,6 +135,10 @@ load_condition(struct doc *d, const yaml_node_t *n, const char *what, struct con
 	c->at = doc_mark(n);
 	if (text == NULL)
 		return;
+	if (doc_is_null(n)) {
+		problem_error(d->problems, c->at, "%s is null: leave it out", what);
+		return;
+	}
 	/* On one line and without escapes, each byte stands where it seems to. */
 	c->plain = n->start_mark.line == n->end_mark.line &&
 	    (n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ||

@@ -32,6 +32,7 @@ static const char *const texts[] = {
 	"      old.status is distinct from status or a4::timestamptz > timestamptz '2026-01-01')\"\n"
 	"    delete_when: 'deleted_at is not null'\n"
 	"    on: { truncate: delete, delete: index }\n"
+	"    truncate_query: { match_all: {} }\n"
 	"    pipeline: 'p-{table}'\n"
 	"    stable: [name]\n"
 	FIELDS
