@@ -294,6 +294,20 @@ is "$(printf '%s\n' "$users" '["U",1,[1,"a",1],null]' | map)" \
     'delete users 1 - -
 index users 1 - {"kind":"first"}' 'nor without old rows'
 
+# clock CONDITION: is it true of the time 10:00:00.5 and the timetz 10:00:00+02?
+clock() {
+	printf "tables: [{ table: public.c, index: c, where: \"%s\", fields: { include: [] } }]\n" "$1" | mapping
+	printf '%s\n' '["R",1,"public","c","d",[["id","int4",23,-1,true],["t","time",1083,-1,false],
+	    ["z","timetz",1266,-1,false]],[0]]' '["I",1,[1,"10:00:00.5","10:00:00+02"]]' | map | cut -d ' ' -f 1
+}
+is "$(clock "t > '9:00'")$(clock "t = '10:00:00.500'")$(clock "t in ('10:00:00.5'::time)")$(clock 'z is not null')" \
+    indexindexindexindex 'times are compared as times'
+is "$(clock "t > '10:00:00.50001' or t = '24:00'")" '' 'and may be others'
+for no in "t > '25:00'" "t = '10:00+02'" "z = '10:00:00+02'"; do
+	clock "$no" >"$T/null"
+	is "$(cat "$T/status")" 100 "no condition: $no"
+done
+
 # What nobody knows ----------------------------------------------------------------
 
 mapping <<'END'

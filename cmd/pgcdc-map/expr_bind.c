@@ -130,7 +130,7 @@ coerce(struct binder *b, struct step **s, enum expr_kind kind)
 	if ((*s)->kind == KIND_UNKNOWN)
 		return give_type(b, *s, kind);
 	if ((*s)->kind == kind || (expr_is_int((*s)->kind) && expr_is_int(kind)) ||
-	    ((*s)->kind == KIND_UUID && kind == KIND_TEXT) ||
+	    (((*s)->kind == KIND_UUID || (*s)->kind == KIND_CLOCK) && kind == KIND_TEXT) ||
 	    ((*s)->kind == KIND_TIMESTAMP && kind == KIND_TIMESTAMPTZ))
 		return true;
 	cast = step_new(EXPR_CAST, (*s)->offset, 1);

@@ -145,10 +145,12 @@ to_text(struct expr_value *v, enum expr_kind from, struct buf *b)
 	case KIND_NUMERIC:
 	case KIND_TEXT:
 	case KIND_UUID:
+	case KIND_CLOCK:
 	case KIND_JSON:
 	case KIND_ARRAY:
 	case KIND_RANGE:
 	case KIND_COMPOSITE:
+	case KIND_TIMETZ:
 	default: return; /* text already, or no such cast */
 	}
 	buf_reserve(b, 1); /* so that data is not NULL */
@@ -260,6 +262,34 @@ text_to_uuid(struct expr_value *v, const char *s, size_t n, struct buf *b)
 	return true;
 }
 
+/* The time of a day, in the one form that PostgreSQL prints. */
+static bool
+text_to_clock(struct expr_value *v, const char *s, size_t n, struct buf *b)
+{
+	static const char day[] = "1970-01-01 ";
+	struct datetime d;
+	int64_t micros;
+
+	b->len = 0;
+	buf_add(b, day, sizeof(day) - 1);
+	if (n > 1 && s[1] == ':')
+		buf_addc(b, '0');
+	buf_add(b, s, n);
+	if (!datetime_parse(&d, b->data, b->len) || !d.has_time || d.has_zone)
+		return false;
+	micros = datetime_micros(&d);
+	b->len = 0;
+	buf_printf(b, "%02d:%02d:%02d", (int)(micros / 3600000000), (int)(micros / 60000000 % 60),
+	    (int)(micros / 1000000 % 60));
+	if (micros % 1000000 != 0) {
+		buf_printf(b, ".%06d", (int)(micros % 1000000));
+		while (b->data[b->len - 1] == '0')
+			b->len--;
+	}
+	set_text(v, b);
+	return true;
+}
+
 static bool
 text_to_time(struct expr_value *v, const char *s, size_t n, enum expr_kind to)
 {
@@ -296,6 +326,7 @@ from_text(struct expr_value *v, enum expr_kind to, struct buf *b)
 	case KIND_NUMERIC: return text_to_numeric(v, s, (size_t)(end - s), b);
 	case KIND_FLOAT: return text_to_float(v, s, (size_t)(end - s), b);
 	case KIND_UUID: return text_to_uuid(v, s, (size_t)(end - s), b);
+	case KIND_CLOCK: return text_to_clock(v, s, (size_t)(end - s), b);
 	case KIND_DATE:
 	case KIND_TIMESTAMP:
 	case KIND_TIMESTAMPTZ: return text_to_time(v, s, (size_t)(end - s), to);
@@ -307,6 +338,7 @@ from_text(struct expr_value *v, enum expr_kind to, struct buf *b)
 	case KIND_ARRAY:
 	case KIND_RANGE:
 	case KIND_COMPOSITE:
+	case KIND_TIMETZ:
 	default: return true;
 	}
 }
@@ -378,7 +410,7 @@ expr_cast(struct expr_value *v, enum expr_kind from, enum expr_kind to, struct b
 {
 	if (from == to)
 		return true;
-	if (expr_is_text(to) && to != KIND_UUID) {
+	if (expr_is_text(to) && to != KIND_UUID && to != KIND_CLOCK) {
 		to_text(v, from, scratch);
 		return true;
 	}

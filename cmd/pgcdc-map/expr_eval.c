@@ -105,9 +105,11 @@ load(struct expr_value *v, const msgpack_object *o, enum expr_kind kind)
 	case KIND_TEXT:
 	case KIND_BPCHAR:
 	case KIND_UUID:
+	case KIND_CLOCK:
 	case KIND_ARRAY:
 	case KIND_RANGE:
 	case KIND_COMPOSITE:
+	case KIND_TIMETZ:
 	default: return o->type == MSGPACK_OBJECT_STR || o->type == MSGPACK_OBJECT_BIN;
 	}
 }
@@ -212,11 +214,13 @@ compare_values(struct expr_value a, struct expr_value b, enum expr_kind kind)
 	case KIND_UNKNOWN:
 	case KIND_TEXT:
 	case KIND_UUID:
+	case KIND_CLOCK:
 	case KIND_JSON:
 	case KIND_BYTEA:
 	case KIND_ARRAY:
 	case KIND_RANGE:
 	case KIND_COMPOSITE:
+	case KIND_TIMETZ:
 	default: return compare_text(&a, &b, false);
 	}
 }

@@ -12,7 +12,7 @@ static const struct {
 } kinds[] = { { 16, KIND_BOOL }, { 17, KIND_BYTEA }, { 20, KIND_INT8 }, { 21, KIND_INT2 },
 	{ 22, KIND_ARRAY }, { 23, KIND_INT4 }, { 26, KIND_OID }, { 30, KIND_ARRAY },
 	{ 114, KIND_JSON }, { 700, KIND_FLOAT }, { 701, KIND_FLOAT }, { 1042, KIND_BPCHAR },
-	{ 1082, KIND_DATE }, { 1114, KIND_TIMESTAMP }, { 1184, KIND_TIMESTAMPTZ },
+	{ 1082, KIND_DATE }, { 1083, KIND_CLOCK }, { 1266, KIND_TIMETZ }, { 1114, KIND_TIMESTAMP }, { 1184, KIND_TIMESTAMPTZ },
 	{ 1700, KIND_NUMERIC }, { 2950, KIND_UUID }, { 3802, KIND_JSON }, { 3904, KIND_RANGE },
 	{ 3906, KIND_RANGE }, { 3908, KIND_RANGE }, { 3910, KIND_RANGE }, { 3912, KIND_RANGE },
 	{ 3926, KIND_RANGE }, { 4451, KIND_RANGE }, { 4532, KIND_RANGE }, { 4533, KIND_RANGE },
@@ -36,7 +36,7 @@ static const struct {
 	{ "int8", KIND_INT8 }, { "bigint", KIND_INT8 }, { "numeric", KIND_NUMERIC },
 	{ "decimal", KIND_NUMERIC }, { "float8", KIND_FLOAT }, { "float4", KIND_FLOAT },
 	{ "float", KIND_FLOAT }, { "real", KIND_FLOAT }, { "double precision", KIND_FLOAT },
-	{ "bool", KIND_BOOL }, { "boolean", KIND_BOOL }, { "date", KIND_DATE },
+	{ "bool", KIND_BOOL }, { "boolean", KIND_BOOL }, { "date", KIND_DATE }, { "time", KIND_CLOCK },
 	{ "timestamp", KIND_TIMESTAMP }, { "timestamp without time zone", KIND_TIMESTAMP },
 	{ "timestamptz", KIND_TIMESTAMPTZ }, { "timestamp with time zone", KIND_TIMESTAMPTZ } };
 
@@ -58,11 +58,11 @@ expr_kind_name(enum expr_kind kind)
 	static const char *const is[] = { [KIND_UNKNOWN] = "unknown", [KIND_BOOL] = "boolean",
 		[KIND_INT2] = "int2", [KIND_INT4] = "int4", [KIND_INT8] = "int8",
 		[KIND_OID] = "oid", [KIND_NUMERIC] = "numeric", [KIND_FLOAT] = "float8",
-		[KIND_TEXT] = "text", [KIND_BPCHAR] = "char", [KIND_UUID] = "uuid",
+		[KIND_TEXT] = "text", [KIND_BPCHAR] = "char", [KIND_UUID] = "uuid", [KIND_CLOCK] = "time",
 		[KIND_DATE] = "date", [KIND_TIMESTAMP] = "timestamp",
 		[KIND_TIMESTAMPTZ] = "timestamptz", [KIND_JSON] = "json", [KIND_BYTEA] = "bytea",
 		[KIND_ARRAY] = "an array", [KIND_RANGE] = "a range",
-		[KIND_COMPOSITE] = "a composite value" };
+		[KIND_COMPOSITE] = "a composite value", [KIND_TIMETZ] = "time with time zone" };
 
 	return is[kind];
 }

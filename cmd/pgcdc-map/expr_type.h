@@ -23,6 +23,7 @@ enum expr_kind {
 	KIND_TEXT, /* and all that is a string in frames and has no kind of its own */
 	KIND_BPCHAR,
 	KIND_UUID,
+	KIND_CLOCK, /* time, whose text has one form and its order */
 	KIND_DATE,
 	KIND_TIMESTAMP,
 	KIND_TIMESTAMPTZ,
@@ -31,6 +32,7 @@ enum expr_kind {
 	KIND_ARRAY,
 	KIND_RANGE, /* and multirange */
 	KIND_COMPOSITE,
+	KIND_TIMETZ, /* whose text has not */
 };
 
 enum value_state { VALUE_SET, VALUE_NULL, VALUE_ABSENT, VALUE_FAULT };
@@ -72,7 +74,7 @@ expr_is_number(enum expr_kind k)
 static inline bool
 expr_is_text(enum expr_kind k)
 {
-	return k >= KIND_TEXT && k <= KIND_UUID;
+	return k >= KIND_TEXT && k <= KIND_CLOCK;
 }
 
 static inline bool
