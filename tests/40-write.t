@@ -69,11 +69,11 @@ standin_start --log "$T/log"
 } | frames
 writes 0 'actions are written'
 ok 'documents arrive, the LSN of the commit and the place in the unit is their version' has \
-    'i 1 8192 {"n":3}' 'i 2 4096 {"n":1,"t":"a \"b\" \\ é"}' 'i 4 2 {"n":4,"m":1}' \
-    'i-j 1 8192 {}' 'i ä/ \"\\ é 8192 {}'
+    'i 1 131072 {"n":3}' 'i 2 65536 {"n":1,"t":"a \"b\" \\ é"}' 'i 4 2 {"n":4,"m":1}' \
+    'i-j 1 131072 {}' 'i ä/ \"\\ é 131072 {}'
 ok 'the second action on a document in a unit has a version of its own' \
-    grep -q ' index i 1 4097 200$' "$T/log"
-ok 'a delete has one as well' grep -q ' delete i 3 4096 404$' "$T/log"
+    grep -q ' index i 1 65537 200$' "$T/log"
+ok 'a delete has one as well' grep -q ' delete i 3 65536 404$' "$T/log"
 like "$(control GET docs)" '"routing":"r 1"' 'the routing goes with the action'
 
 fresh
@@ -99,15 +99,15 @@ fresh
 	e
 } | frames
 writes 0 'versions of all kinds'
-ok 'the place stops at 39, is 39 in a snapshot, and given and no versions are kept' has \
-    'i many 4135 {"n":94}' 'i other 4096 {}' 'i snap 8231 {}' 'i snap2 8231 {}' \
+ok 'the place counts on, is 639 in a snapshot, and given and no versions are kept' has \
+    'i many 65580 {"n":94}' 'i other 65536 {}' 'i snap 131711 {}' 'i snap2 131711 {}' \
     'i given 77 {}' 'i free 2 {"n":2}'
 ok 'so is that of a delete' grep -q ' delete i gone 78 404$' "$T/log"
 
 fresh
 printf '%s\n' "$(b 0/1000)" "$(x index i 1 '{}')" "$(c 0/1030 1)" "$(e)" | frames
 writes 0 'a version epoch' --version-epoch 3
-ok 'moves versions by 2^56' has "i 1 $((3 << 56 | 4096)) {}"
+ok 'moves versions by 2^60' has "i 1 $((3 << 60 | 65536)) {}"
 
 fresh
 {
@@ -122,7 +122,7 @@ fresh
 	e
 } | frames
 writes 0 'a unit that begins again' --lanes 1 --batch-docs 1
-ok 'has the versions that it had before' has 'i a 4097 {"n":2}' 'i b 4096 {"n":3}'
+ok 'has the versions that it had before' has 'i a 65537 {"n":2}' 'i b 65536 {"n":3}'
 
 fresh
 load 40 25 60 >"$T/load"
@@ -142,12 +142,12 @@ writes 0 'the newer of two files'
 printf '%s\n' "$(unit 1 a=1 b=1 -c d=1)" "$(e)" | frames
 writes 0 'and then the older one'
 ok 'which overwrites nothing, and brings nothing back' has \
-    'i a 8192 {"n":2}' 'i c 8192 {"n":2}' 'i d 4096 {"n":1}'
+    'i a 131072 {"n":2}' 'i c 131072 {"n":2}' 'i d 65536 {"n":1}'
 
 fresh
 printf '%s\n' "$(unit 1 a=1 -a a=2 b=1 -b -c c=1)" "$(e)" | frames
 writes 0 'index and delete in a unit'
-ok 'keep their order' has 'i a 4098 {"n":2}' 'i c 4097 {"n":1}'
+ok 'keep their order' has 'i a 65538 {"n":2}' 'i c 65537 {"n":1}'
 
 # Streams ---------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ fresh
 writes 0 'several runs in a stream, one of them cut off; messages and lower-case frames'
 ok 'all complete units are stored' sh -c 'curl -s --noproxy "*" "$1" | grep -v "\"cut\"" |
     sort | tr -d "\n" | grep -qF "$2"' sh "$STANDIN_URL/_standin/docs" \
-    "{\"_index\":\"i\",\"_id\":\"a\",\"_version\":16384,\"_source\":{\"n\":4}}{\"_index\":\"i\",\"_id\":\"b\",\"_version\":4096,\"_source\":{\"n\":1}}{\"_index\":\"i\",\"_id\":\"c\",\"_version\":16384"
+    "{\"_index\":\"i\",\"_id\":\"a\",\"_version\":262144,\"_source\":{\"n\":4}}{\"_index\":\"i\",\"_id\":\"b\",\"_version\":65536,\"_source\":{\"n\":1}}{\"_index\":\"i\",\"_id\":\"c\",\"_version\":262144"
 
 fresh
 fault 'kind=delay&ms=200'
@@ -603,7 +603,7 @@ ok 'and is not shown' not grep -q 's3cret' "$T/err"
 
 for options in '' '-u ftp://x' '-u http://' '-u http://h --lanes 0' '-u http://h --lanes 65' \
     '-u http://h --batch-docs 0' '-u http://h --batch-bytes 1k' '-u http://h --linger -1' \
-    '-u http://h --timeout 0' '-u http://h --version-epoch 127' '-u http://h --what' \
+    '-u http://h --timeout 0' '-u http://h --version-epoch 7' '-u http://h --what' \
     '-u http://h file'; do
 	# shellcheck disable=SC2086
 	exits 100 "a mistake: ${options:-nothing}" esbulk-write $options

@@ -40,8 +40,8 @@ stream "$(u 1 "$(x index i 1 "$odd")" "$(x index i 2 '{"a":1,"big":"two"}')" \
     "$(m 3 '{"big":null}' '["big"]')" "$(m 4 '{"a":[1, 2] } ' '["big"]')")"
 writes 0 'merges'
 ok 'members come as they are written' has \
-    'i 1 8192 {"a":2,"b\u0069g":{"x":[1.50,1e2,-0, {"big":"no"}] , "t":"q\"}] \u00e9 é"},"z":12345678901234567890.10}' \
-    'i 2 8192 {"big":"two"}' 'i 3 8192 {"big":null}' 'i 4 8192 {"a":[1, 2] ,"big":[]}'
+    'i 1 131072 {"a":2,"b\u0069g":{"x":[1.50,1e2,-0, {"big":"no"}] , "t":"q\"}] \u00e9 é"},"z":12345678901234567890.10}' \
+    'i 2 131072 {"big":"two"}' 'i 3 131072 {"big":null}' 'i 4 131072 {"a":[1, 2] ,"big":[]}'
 ok 'nothing is said' not test -s "$T/err"
 control GET docs >"$T/before"
 writes 0 'the same again'
@@ -55,8 +55,8 @@ stream "$(u 1 "$(x index i 1 '{"n":1,"big":"a"}')" "$(m 1 '{"n":2}' '["big"]')" 
     "$(m 2 '{"n":2}' '["big"]' false)" "$(x update i 2 '{"doc":{"m":1}}')" \
     "$(m 2 '{"n":3}' '["big","m"]' false)")"
 writes 0 'many on one document in a unit'
-ok 'each sees what the one before left' has 'i 1 4100 {"n":5,"big":"c"}' \
-    'i 2 4099 {"n":3,"big":"b","m":1}'
+ok 'each sees what the one before left' has 'i 1 65540 {"n":5,"big":"c"}' \
+    'i 2 65539 {"n":3,"big":"b","m":1}'
 
 # Nothing to take --------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ fresh
 stream "$(u 1 "$(x index i 1 '{"n":1}')")" "$(u 2 "$(m 1 '{"n":2}' '["big","n","m"]')")" \
     "$(u 3 "$(m gone '{"n":2}' '["big"]')" "$(m other '{"n":3}' '[]')")"
 writes 0 'what is nowhere' -v --lanes 1
-ok 'is left out' has 'i 1 8192 {"n":2}' 'i gone 12288 {"n":2}' 'i other 12288 {"n":3}'
+ok 'is left out' has 'i 1 131072 {"n":2}' 'i gone 196608 {"n":2}' 'i other 196608 {"n":3}'
 says 'warn .*indexed without them.*table=shop.users index=i id=1 lsn=0/2000 fields=2 reason="the stored document lacks them" .*REPLICA IDENTITY FULL, or pgcdc-read --toast fetch' \
     'and said, with the remedies'
 says 'id=gone lsn=0/3000 fields=1 reason="there is no such document" so_far=[12]' 'also of a document'
@@ -80,7 +80,7 @@ stream "$(u 9 "$(x index i 1 '{"n":9}')" "$(x delete i 2 -)")"
 writes 0 'where something newer is stored'
 stream "$(u 1 "$(m 1 '{"n":2}' '["big"]')")"
 writes 0 'nothing is missed' --merge-missing reject
-ok 'for it stays' has 'i 1 36864 {"n":9}'
+ok 'for it stays' has 'i 1 589824 {"n":9}'
 
 # Another document --------------------------------------------------------------------
 
@@ -92,25 +92,60 @@ stream "$(u 1 "$(x index i 1 '{"n":1,"big":"a"}')" "$(x index i 2 '{"n":2,"big":
 for lanes in 1 2 4 64; do
 	fresh
 	writes 0 "two ids change places, with $lanes lanes" --lanes "$lanes"
-	ok 'each with what it had' has 'i 1 8193 {"n":2,"big":"b"}' 'i 2 8193 {"n":1,"big":"a"}' \
-	    'i 6 8192 {"n":5}'
+	ok 'each with what it had' has 'i 1 131073 {"n":2,"big":"b"}' 'i 2 131073 {"n":1,"big":"a"}' \
+	    'i 6 131072 {"n":5}'
 	ok 'nothing is said' not test -s "$T/err"
 done
 # A crash before the ack: the unit comes again.
 fresh
 stream "$(u 1 "$(x index i 1 '{"n":1,"big":"a"}')")" "$(u 2 "$(move 1 2 '{"n":2}' '["big"]')")"
 writes 0 'an id changes'
-ok 'and the document moves' has 'i 2 8192 {"n":2,"big":"a"}'
+ok 'and the document moves' has 'i 2 131072 {"n":2,"big":"a"}'
 control POST forget >/dev/null
 stream "$(u 2 "$(move 1 2 '{"n":2}' '["big"]')")"
 writes 0 'again, when the old document is gone' --merge-missing reject
-ok 'the new one keeps what it has' has 'i 2 8192 {"n":2,"big":"a"}'
+ok 'the new one keeps what it has' has 'i 2 131072 {"n":2,"big":"a"}'
 stream "$(u 3 "$(x index i 1 '{"n":1,"big":"z"}')")"
 writes 0 'a row comes with the old id'
 stream "$(u 2 "$(move 1 2 '{"n":2}' '["big"]')")"
 writes 0 'and the unit again' --merge-missing reject
-ok 'it takes nothing of that, nor deletes it' has 'i 1 12288 {"n":1,"big":"z"}' \
-    'i 2 8192 {"n":2,"big":"a"}'
+ok 'it takes nothing of that, nor deletes it' has 'i 1 196608 {"n":1,"big":"z"}' \
+    'i 2 131072 {"n":2,"big":"a"}'
+# Many actions on a document before: what the unit made itself later is not taken for older.
+fresh
+{
+	hello
+	b 0/1000
+	for n in $(seq 45); do
+		x index i 1 "{\"n\":$n,\"big\":\"own\"}"
+	done
+	move 1 2 '{"n":0}' '["big"]'
+	x index i 1 '{"n":1,"big":"new"}'
+	c 0/1030 1
+	e
+} | frames
+for time in once again; do
+	writes 0 "a row moves after 45 actions, and another comes with the old id, $time" \
+	    --merge-missing reject
+	ok 'each has its own' has 'i 1 65582 {"n":1,"big":"new"}' 'i 2 65536 {"n":0,"big":"own"}'
+done
+# Behind the last place nothing tells them apart but that the document is there.
+{
+	hello
+	b 0/1000
+	for n in $(seq 700); do
+		x index i 1 "{\"n\":$n,\"big\":\"own\"}"
+	done
+	move 1 2 '{"n":0}' '["big"]'
+	x index i 1 '{"n":1,"big":"new"}'
+	c 0/1030 1
+	e
+} | frames
+fresh
+for time in once again; do
+	writes 0 "the same after 700 actions, $time" --merge-missing reject
+	ok 'each has its own' has 'i 1 66175 {"n":1,"big":"new"}' 'i 2 65536 {"n":0,"big":"own"}'
+done
 fresh
 stream "$(u 1 "$(x index i 1 '{"big":"a"}' false)" "$(move 1 2 '{"n":2}' '["big"]' false)" \
     "$(x index i 1 '{"big":"b"}' false)" "$(move 1 3 '{"n":3}' '["big"]' false)")"
@@ -124,12 +159,33 @@ for shards in 1 5; do
 	stream "$(u 1 "$(x index i 1 '{"n":1,"big":"x"}' null a)")" \
 	    "$(u 2 "$(x index i 1 '{"n":2}' null b "$r")")"
 	writes 0 "another routing, with $shards shards"
-	ok 'the new document stays, the old goes' has 'i 1 8192 {"n":2,"big":"x"}'
+	ok 'the new document stays, the old goes' has 'i 1 131072 {"n":2,"big":"x"}'
 	writes 0 'again' --merge-missing reject
-	ok 'the same' has 'i 1 8192 {"n":2,"big":"x"}'
+	ok 'the same' has 'i 1 131072 {"n":2,"big":"x"}'
 	stream "$(u 3 "$(m 1 '{"n":3}' '["big"]' null b)")"
 	writes 0 'a merge finds it by its routing' --merge-missing reject
-	ok 'and takes over' has 'i 1 12288 {"n":3,"big":"x"}'
+	ok 'and takes over' has 'i 1 196608 {"n":3,"big":"x"}'
+	# Many actions on it before, up to the last place and behind it.
+	for many in 45 638 639 700; do
+		fresh
+		{
+			hello
+			b 0/1000
+			for n in $(seq "$many"); do
+				x index i 1 "{\"n\":$n,\"big\":\"x\"}" null a
+			done
+			x index i 1 '{"n":0}' null b "$r"
+			c 0/1030 1
+			e
+		} | frames
+		for time in once again; do
+			writes 0 "another routing after $many actions, $shards shards, $time" \
+			    --merge-missing reject
+			is "$(curl -s --noproxy '*' "$STANDIN_URL/i/_doc/1?routing=b" | jq -c ._source)" \
+			    '{"n":0,"big":"x"}' 'the document is whole'
+		done
+		[ "$many" -gt 639 ] || is "$(counted docs)" 1 'and alone'
+	done
 done
 
 # What is before on the old document is waited for, what comes later waits.
@@ -159,8 +215,8 @@ wait_for 'all is acked' 20 acked order 4
 e | feed
 done_feeding
 wait_exit 'the end' 10 "$W" 0
-ok 'and all is right' has 'i 1 12288 {"n":3}' 'i 2 8192 {"n":2,"big":"a"}' 'i 7 4096 {}' \
-    'i 8 16384 {}' 'i 9 16384 {}'
+ok 'and all is right' has 'i 1 196608 {"n":3}' 'i 2 131072 {"n":2,"big":"a"}' 'i 7 65536 {}' \
+    'i 8 262144 {}' 'i 9 262144 {}'
 
 # What is wrong -----------------------------------------------------------------------
 
@@ -328,7 +384,7 @@ below "$(vmhwm "$W")" 40000 'in bounded memory'
 e | feed
 done_feeding
 wait_exit 'the end' 10 "$W" 0
-is "$(control GET docs | grep -c '"_version":8192,"_source":{"n":2,"big":"[0-9]*0123456789abcdef0123.*f"}}$')" 60 \
+is "$(control GET docs | grep -c '"_version":131072,"_source":{"n":2,"big":"[0-9]*0123456789abcdef0123.*f"}}$')" 60 \
     'all of them whole'
 # One of 30 MB.
 standin_start
@@ -337,7 +393,7 @@ awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 33554432) s = s s
 	printf "[\"X\",\"index\",1,\"i\",\"1\",null,null,\"{\\\"n\\\":2}\",{\"merge\":[\"big\"]}]\n"
 	printf "[\"C\",\"0/1030\",1]\n[\"E\",\"0/1030\",\"done\"]\n" }' | frames
 writes 0 'a document of 32 MB' --merge-missing reject
-is "$(control GET docs | wc -c)" "$(printf '{"_index":"i","_id":"1","_version":4097,"_source":{"n":2,"big":"%033554432d"}}\n' 0 | wc -c)" \
+is "$(control GET docs | wc -c)" "$(printf '{"_index":"i","_id":"1","_version":65537,"_source":{"n":2,"big":"%033554432d"}}\n' 0 | wc -c)" \
     'is merged'
 
 # Many ids at once, each of which takes the place of another.

@@ -37,7 +37,7 @@ stream "$(u 1 "$(x index a 1 '{"n":1}')" "$(x index a 2 '{"n":1}' null r)" \
 listen some
 writes 0 'a truncate in the middle of a unit' -a "$T/some.sock"
 ok 'takes what was before it, and not what came after' has \
-    'a 1 8195 {"n":4}' 'a 4 8195 {"n":4}' 'a 5 12288 {"n":5}' 'b 1 4096 {"n":1}'
+    'a 1 131075 {"n":4}' 'a 4 131075 {"n":4}' 'a 5 196608 {"n":5}' 'b 1 65536 {"n":1}'
 wait_for 'all is acked' 10 acked some 3
 control GET docs >"$T/before"
 writes 0 'the same again' -v
@@ -59,16 +59,16 @@ stream "$(u 1 "$(x index orders-a 1 '{"tenant":"a"}')" "$(x index orders-b 1 '{"
     "$(u 2 "$(t 'orders-*')" "$(t shared '{"term":{"tenant":"a"}}')" "$(t missing)" \
     "$(t 'missing-*')")"
 writes 0 'patterns, queries, what is missing'
-ok 'take what they match' has 'others 1 4096 {"tenant":"a"}' 'shared 2 4096 {"tenant":"b"}'
+ok 'take what they match' has 'others 1 65536 {"tenant":"a"}' 'shared 2 65536 {"tenant":"b"}'
 ok 'and make no index' not sh -c 'curl -s --noproxy "*" -f "$1/missing"' sh "$STANDIN_URL"
 
 fresh
 stream "$(u 5 "$(x index a 1 '{"n":1}')")"
 writes 0 'a newer document'
 stream "$(b 0/1000 null)" "$(x index a 2 '{"n":2}')" "$(t a)" "$(c 0/1030 1)" \
-    "$(u 2 "$(x index a 3 '{"n":3}')" "$(x index a 4 '{}' 9000)" "$(t a - 8999)")"
+    "$(u 2 "$(x index a 3 '{"n":3}')" "$(x index a 4 '{}' 132000)" "$(t a - 131999)")"
 writes 0 'truncates of a snapshot, and with a version of their own'
-ok 'heed versions' has 'a 1 20480 {"n":1}' 'a 4 9000 {}'
+ok 'heed versions' has 'a 1 327680 {"n":1}' 'a 4 132000 {}'
 stream "$(u 6 "$(t a - false)")"
 writes 0 'one without a version'
 ok 'takes all' has ''
@@ -137,7 +137,8 @@ fresh
 pack <"$T/load" >"$T/frames"
 writes 0 'a load with two truncates'
 docs() {
-	held | awk -F '\t' '{ printf "%s\t%s\t%d\t%s\n", $1, $2, $3 - $3 % 65536, $4 }' | sort
+	held | awk -F '\t' '{ lsn = int($3 / 16)
+		printf "%s\t%s\t%d\t%s\n", $1, $2, lsn - lsn % 65536, $4 }' | sort
 }
 docs >"$T/want"
 awk -F '"' '/truncate/ { delete d } /^\["X","index"/ { d[$6 " " $8] = $10 }
@@ -182,10 +183,10 @@ printf '%s\n' "$(hello)" "$(u 1 "$(x index a 1 '{"n":1}')")" "$(u 2 "$(t a)" "$(
     "$(u 3 "$(x index b 3 '{}')")" | feed
 wait_for 'what is before it is acked' 10 acked wait 1
 wait_for 'it is tried again' 10 counts other_requests -gt 3
-ok 'nothing else happens' has 'a 1 4096 {"n":1}'
+ok 'nothing else happens' has 'a 1 65536 {"n":1}'
 control DELETE fault >/dev/null
 wait_for 'then all is done' 20 acked wait 3
-ok 'in order' has 'a 2 8193 {"n":2}' 'b 3 12288 {}'
+ok 'in order' has 'a 2 131073 {"n":2}' 'b 3 196608 {}'
 e | feed
 done_feeding
 wait_exit 'the end' 10 "$W" 0

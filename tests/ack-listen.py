@@ -41,7 +41,7 @@ class Stored:
         for line in lines:
             _, _, _, key, version, status = line.split()
             if status in ("200", "201", "404", "409"):
-                version = int(version)
+                version = int(version) // 16
                 self.seen[key, version - version % 65536] += 1
         while self.upto < seq:
             for action in self.units.get(self.upto + 1, []):

@@ -189,7 +189,8 @@ held() {
 
 # holds_load DESCRIPTION: a check that it holds what load left.
 holds_load() {
-	held | awk -F '\t' '{ printf "%s\t%s\t%d\t%s\n", $1, $2, $3 - $3 % 65536, $4 }' |
+	held | awk -F '\t' '{ lsn = int($3 / 16)
+		printf "%s\t%s\t%d\t%s\n", $1, $2, lsn - lsn % 65536, $4 }' |
 	    sort >"$T/held"
 	same "$T/held" "$T/want" "$1"
 }

@@ -57,13 +57,16 @@ make_gone(struct intake *in, const struct frame_action *a, uint64_t document,
 
 	/*
 	 * Of one id under another routing, on one shard perhaps, only the version tells the
-	 * new document from the old: the delete must not reach the new one.
+	 * new document from the old: the delete must not reach the new one.  Behind the last
+	 * place that leaves an old one on another shard; better than none at all.  It is
+	 * read there all the same.
 	 */
 	if (old == document)
-		*old_version = version - 1;
+		*old_version = version;
 	else if (make_version(in, &gone, old, &versioned, old_version) != 0)
 		return NULL;
-	action_build(&in->gone, &gone, versioned, *old_version);
+	action_build(
+	    &in->gone, &gone, versioned, old == document ? version - 1 : *old_version);
 	item = make_item(in, lane, &in->gone, &gone, sizeof(struct gate));
 	delivery_fill(in->delivery, item, &in->gone, &gone, old, versioned);
 	item->state = ITEM_GATED;

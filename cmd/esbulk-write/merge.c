@@ -269,6 +269,14 @@ merge_one(struct item *item, struct json_walk *docs, struct queue *q, struct chu
 	if (old.found && (!item->versioned || old.version <= m->old_version)) {
 		*document = true;
 		look_in(want, m->names, &old);
+		/*
+		 * At the last place one that has the old id since looks no newer.  What this
+		 * action left itself is better then.  Under one id, of two routings, they may
+		 * be one, or what an earlier move left behind.
+		 */
+		if (item->versioned && f.found && f.version == m->version &&
+		    m->old->document != item->document)
+			look_in(want, m->names, &f);
 	}
 	for (uint32_t i = 0; i < m->names; i++) {
 		got += want[i].value.p != NULL;

@@ -61,7 +61,7 @@ static const char usage_text[] =
     "      --queue-bytes N      bytes that wait or are in flight at most (16777216)\n"
     "      --linger MS          let a batch wait so long to grow (0)\n"
     "      --timeout SECONDS    a request may take so long before it is tried anew (120)\n"
-    "      --version-epoch N    0 to 126; raise it when the source's LSNs start over (0)\n"
+    "      --version-epoch N    0 to 6; raise it when the source's LSNs start over (0)\n"
     "      --merge-missing index|reject\n"
     "                           what to do where no stored document has what a merge\n"
     "                           wants: index without it (default), or stop\n"
@@ -218,7 +218,7 @@ options_parse(int argc, char **argv, struct options *o)
 			o->timeout_s = (long)number(optarg, "--timeout", 1, 86400);
 			break;
 		case OPT_VERSION_EPOCH:
-			o->version_epoch = number(optarg, "--version-epoch", 0, 126);
+			o->version_epoch = number(optarg, "--version-epoch", 0, 6);
 			break;
 		case OPT_MERGE_MISSING: o->merge_reject = merge_rejects(optarg); break;
 		case 'h': show(usage_text); break;

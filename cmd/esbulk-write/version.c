@@ -2,7 +2,12 @@
 
 #include "version.h"
 
-#define EPOCH_BITS 56
+#define EPOCH_BITS 60
+#define LSN_BITS   56
+#define PLACE_BITS 4 /* an LSN's share of the places: 16 for each byte of the log */
+
+_Static_assert((VERSION_LAST_PLACE + 1) == VERSION_COMMIT_APART << PLACE_BITS,
+    "the last place is just below the next commit's first");
 
 void
 version_begin(struct version_places *v)
@@ -19,7 +24,7 @@ uint64_t
 version_place(struct version_places *v, uint64_t document)
 {
 	size_t i = (document >> 32) % (sizeof(v->place) / sizeof(v->place[0]));
-	uint8_t k;
+	uint16_t k;
 
 	if (v->place[i].unit != v->unit) {
 		v->place[i].unit = v->unit;
@@ -28,7 +33,7 @@ version_place(struct version_places *v, uint64_t document)
 	k = v->place[i].next;
 	if (k < v->floor)
 		k = v->floor;
-	v->place[i].next = (uint8_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
+	v->place[i].next = (uint16_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
 	if (v->place[i].next > v->highest)
 		v->highest = v->place[i].next;
 	return k;
@@ -37,17 +42,22 @@ version_place(struct version_places *v, uint64_t document)
 uint64_t
 version_truncate(struct version_places *v)
 {
-	uint8_t k = v->highest;
+	uint16_t k = v->highest;
 
-	v->floor = v->highest = (uint8_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
+	v->floor = v->highest = (uint16_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
 	return k;
 }
 
 int
 version_of_unit(uint64_t epoch, uint64_t lsn, uint64_t place, uint64_t *version)
 {
-	if (lsn >= (UINT64_C(1) << EPOCH_BITS) - place)
+	uint64_t of_lsn;
+
+	if (lsn >= UINT64_C(1) << LSN_BITS)
 		return -1;
-	*version = (epoch << EPOCH_BITS) + lsn + place;
+	of_lsn = (lsn << PLACE_BITS) + place;
+	if (of_lsn >= UINT64_C(1) << EPOCH_BITS)
+		return -1;
+	*version = (epoch << EPOCH_BITS) + of_lsn;
 	return 0;
 }

@@ -4,23 +4,32 @@
 #include <stdint.h>
 
 /*
- * External versions: epoch * 2^56 + commit LSN + k, where k counts the earlier actions
- * on the document in the unit, to 39 at most.  Commit records start at least 40 bytes
- * apart, so k never reaches the next commit's LSN; two actions of one transaction on one
- * document keep their order even when an abandoned request arrives late.
+ * External versions: epoch * 2^60 + commit LSN * 16 + k, where k counts the earlier actions
+ * on the document in the unit, to 639 at most.  Commit records start at least 40 bytes
+ * apart, so k never reaches the next commit's version; two actions of one transaction on
+ * one document keep their order even when an abandoned request arrives late, and a unit
+ * that comes again knows what it made itself from what stood there before.
+ *
+ * Actions behind the 640th on one document have the last place all.  They keep their order
+ * in the document's lane, but neither of the two above is known of them.
  */
 
-#define VERSION_LAST_PLACE 39
+#define VERSION_COMMIT_APART 40 /* bytes of the log, at least: a record's header and its time */
+#define VERSION_LAST_PLACE   639
+#define VERSION_LAST_EPOCH   6 /* versions are below 2^63 */
 
-/* Counters by document hash; two documents that share one only count faster. */
+/*
+ * Counters by document hash; two documents that share one only count faster.  So many that
+ * a unit needs some twenty million rows before the last place is reached by that alone.
+ */
 struct version_places {
 	uint32_t unit; /* of which the counters below are */
-	uint8_t highest; /* of the unit's counters */
-	uint8_t floor;   /* what all of them are at least */
+	uint16_t highest; /* of the unit's counters */
+	uint16_t floor;   /* what all of them are at least */
 	struct {
 		uint32_t unit;
-		uint8_t next;
-	} place[8192];
+		uint16_t next;
+	} place[32768];
 };
 
 /* A unit begins (also again): all counters are 0. */
@@ -36,8 +45,8 @@ uint64_t version_place(struct version_places *, uint64_t document);
 uint64_t version_truncate(struct version_places *);
 
 /*
- * The version of a unit's action by its commit's LSN and its k.  epoch is 126 at most.  -1:
- * it would be another epoch's.
+ * The version of a unit's action by its commit's LSN and its k.  epoch is
+ * VERSION_LAST_EPOCH at most.  -1: it would be another epoch's.
  */
 int version_of_unit(uint64_t epoch, uint64_t lsn, uint64_t place, uint64_t *version)
     __attribute__((warn_unused_result));

@@ -17,9 +17,9 @@ test_places(void)
 	ok(version_place(&places, DOC_A) == 0, "the first action on a document is 0");
 	ok(version_place(&places, DOC_A) == 1, "the second is 1");
 	ok(version_place(&places, DOC_B) == 0, "another document has a counter of its own");
-	for (uint64_t k = 2; k <= 39; k++)
+	for (uint64_t k = 2; k <= 639; k++)
 		good &= version_place(&places, DOC_A) == k;
-	ok(good, "it counts to 39");
+	ok(good, "it counts to 639");
 	for (int i = 0; i < 1000; i++)
 		good &= version_place(&places, DOC_A) == VERSION_LAST_PLACE;
 	ok(good, "and stays there");
@@ -43,11 +43,11 @@ test_truncate(void)
 	ok(version_place(&places, DOC_B) == 4 && version_place(&places, DOC_A) == 4 &&
 	        version_place(&places, DOC_A) == 5,
 	    "and they go on from there");
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 650; i++)
 		version_truncate(&places);
 	ok(version_truncate(&places) == VERSION_LAST_PLACE &&
 	        version_place(&places, DOC_B) == VERSION_LAST_PLACE,
-	    "to 39");
+	    "to 639");
 	version_begin(&places);
 	ok(version_place(&places, DOC_B) == 0 && version_truncate(&places) == 1,
 	    "a unit starts at 0 again");
@@ -73,18 +73,18 @@ test_of_unit(void)
 {
 	uint64_t v = 0;
 
-	ok(version_of_unit(0, 0x16B374D848, 0, &v) == 0 && v == 0x16B374D848,
-	    "a version is the commit's LSN");
-	ok(version_of_unit(0, 1000, 39, &v) == 0 && v == 1039, "and the place");
-	ok(version_of_unit(3, 1000, 2, &v) == 0 && v == (UINT64_C(3) << 56) + 1002,
-	    "and the epoch times 2^56");
-	ok(version_of_unit(126, (UINT64_C(1) << 56) - 40, 39, &v) == 0 &&
-	        v == (UINT64_C(127) << 56) - 1,
+	ok(version_of_unit(0, 0x16B374D848, 0, &v) == 0 && v == 0x16B374D8480,
+	    "a version is the commit's LSN, with room behind it");
+	ok(version_of_unit(0, 1000, 639, &v) == 0 && v == 16639, "and the place");
+	ok(version_of_unit(3, 1000, 2, &v) == 0 && v == (UINT64_C(3) << 60) + 16002,
+	    "and the epoch times 2^60");
+	ok(version_of_unit(VERSION_LAST_EPOCH, (UINT64_C(1) << 56) - 40, 639, &v) == 0 &&
+	        v == (UINT64_C(7) << 60) - 1,
 	    "up to the highest");
 	ok(version_of_unit(0, UINT64_C(1) << 56, 0, &v) != 0,
 	    "an LSN from 2^56 on would be another epoch's");
-	ok(version_of_unit(0, UINT64_MAX, 39, &v) != 0, "one that overflows is seen");
-	ok(version_of_unit(0, (UINT64_C(1) << 56) - 39, 39, &v) != 0,
+	ok(version_of_unit(0, UINT64_MAX, 639, &v) != 0, "one that overflows is seen");
+	ok(version_of_unit(0, (UINT64_C(1) << 56) - 39, 639, &v) != 0,
 	    "also when only the place makes it");
 }
 
