@@ -100,6 +100,30 @@ for how in truncated garbage html empty; do
 	is "$(item g | send)" '200 0' "garble: $how"
 	ok 'is no JSON' not jq -es 'length == 1' "$T/answer"
 done
+# get METHOD PATH [BODY]: of what is no bulk request.
+get() {
+	curl -s --noproxy '*' -H 'Content-Type: application/json' -X "$1" ${3:+-d "$3"} \
+	    "$STANDIN_URL$2"
+}
+control DELETE fault >"$T/fault"
+{ item w1; item w2; } | send >"$T/code"
+all=$(get POST '/_search?size=1000' | jq '.hits.hits | length')
+fault 'kind=garble&how=partial&path=*/_search&count=1'
+get POST '/_search?size=1000&scroll=1m' >"$T/answer"
+is "$(jq -c '._shards' "$T/answer")" '{"total":2,"successful":1,"skipped":0,"failed":0}' \
+    'a partial search says so as OpenSearch does'
+ok 'and has fewer hits' jq -e --argjson all "$all" '.hits.hits | length > 0 and length < $all' \
+    "$T/answer"
+is "$(control GET stats | jq .scrolls)" 1 'its scroll is open'
+get DELETE /_search/scroll '{"scroll_id":"1"}' >"$T/answer"
+is "$(control GET stats | jq .scrolls)" 0 'until it is closed'
+docs=$(get POST /_search | jq -c '{docs: [.hits.hits[0] | {_index, _id}]}')
+fault 'kind=garble&how=no-found&path=*/_mget&count=1'
+is "$(get POST /_mget "$docs" | jq -c '.docs[0] | [has("found"), has("_source")]')" \
+    '[false,true]' 'an mget without found'
+fault 'kind=garble&how=other-id&path=*/_mget&count=1'
+ok 'and of another id' test \
+    "$(get POST /_mget "$docs" | jq '.docs[0]._id')" != "$(echo "$docs" | jq '.docs[0]._id')"
 fault 'kind=short'
 { item a; item b; item c; } | send >"$T/code"
 is "$(jq -c '[.errors, (.items | length)]' "$T/answer")" '[false,2]' 'short'

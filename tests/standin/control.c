@@ -63,6 +63,7 @@ stats(struct handler *h, struct request *r)
 		{ "in_flight_max", s->in_flight_max },
 		{ "items_max", s->items_max },
 		{ "order_violations", s->order_violations },
+		{ "scrolls", (uint64_t)s->scrolls },
 		{ "faults", si->faults.hits },
 		{ "hanging", handler_hanging(h) },
 	};

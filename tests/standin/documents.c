@@ -59,15 +59,22 @@ live_doc(struct request *r, struct index *x, struct slice id, struct slice routi
 
 /* A document as get and mget show it; source NULL: without, "": whole. */
 static void
-add_doc(struct buf *out, struct slice index, struct slice id, const struct doc *d,
+add_doc(struct request *r, struct slice index, struct slice id, const struct doc *d,
     const char *source)
 {
+	struct buf *out = &r->out;
+	bool word = !r->plan.garbled || r->plan.garble != GARBLE_NO_FOUND;
+
 	buf_adds(out, "{\"_index\":");
 	json_quote(out, index);
 	buf_adds(out, ",\"_id\":");
 	json_quote(out, id);
+	if (r->plan.garbled && r->plan.garble == GARBLE_OTHER_ID) {
+		out->len--;
+		buf_adds(out, "?\"");
+	}
 	if (d == NULL) {
-		buf_adds(out, ",\"found\":false}");
+		buf_adds(out, word ? ",\"found\":false}" : "}");
 		return;
 	}
 	buf_printf(out, ",\"_version\":%lld,\"_seq_no\":%lld,\"_primary_term\":1",
@@ -76,7 +83,8 @@ add_doc(struct buf *out, struct slice index, struct slice id, const struct doc *
 		buf_adds(out, ",\"_routing\":");
 		json_quote(out, doc_routing(d));
 	}
-	buf_adds(out, ",\"found\":true");
+	if (word)
+		buf_adds(out, ",\"found\":true");
 	if (source != NULL) {
 		buf_adds(out, ",\"_source\":");
 		source_filtered(out, doc_source(d), source);
@@ -98,7 +106,7 @@ get_doc(struct request *r)
 	}
 	d = live_doc(r, x, id, text(request_argument(r, "routing")));
 	if (strcmp(r->segments[1], "_doc") == 0) {
-		add_doc(&r->out, index, id, d, search_source(r));
+		add_doc(r, index, id, d, search_source(r));
 		request_answer(r, d != NULL ? 200 : 404);
 	} else if (d == NULL) {
 		failure_set(&r->failure, 404, "resource_not_found_exception",
@@ -182,7 +190,7 @@ mget_one(struct request *r, struct slice want, bool ids_only)
 		index = text(r->n_segments > 1 ? r->segments[0] : "");
 	x = documents_existing(r, index);
 	if (x != NULL) {
-		add_doc(&r->out, index, id, live_doc(r, x, id, routing), source);
+		add_doc(r, index, id, live_doc(r, x, id, routing), source);
 		return;
 	}
 	buf_adds(&r->out, "{\"_index\":");

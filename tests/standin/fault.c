@@ -8,7 +8,8 @@ static const char *const kind_names[] = { "status", "item", "hang", "delay", "cu
 	"garble", "short", "drip", NULL };
 static const char *const when_names[] = { "headers", "body", "before", "half", "after",
 	"answer", NULL };
-static const char *const garble_names[] = { "truncated", "garbage", "html", "empty", NULL };
+static const char *const garble_names[] = { "truncated", "garbage", "html", "empty",
+	"partial", "no-found", "other-id", NULL };
 
 static int
 lookup(const char *const *names, const char *name)

@@ -31,7 +31,16 @@ enum fault_when {
 	WHEN_ANSWER,  /* in the middle of the answer */
 };
 
-enum fault_garble { GARBLE_TRUNCATED, GARBLE_GARBAGE, GARBLE_HTML, GARBLE_EMPTY };
+enum fault_garble {
+	GARBLE_TRUNCATED,
+	GARBLE_GARBAGE,
+	GARBLE_HTML,
+	GARBLE_EMPTY,
+	/* What is JSON and nearly an answer: see search.c and documents.c. */
+	GARBLE_PARTIAL, /* a search without some of its hits, as one of two shards is away */
+	GARBLE_NO_FOUND, /* documents of an mget that don't say whether they are there */
+	GARBLE_OTHER_ID, /* ... that have another id than was asked for */
+};
 
 struct fault {
 	struct fault *next;

@@ -287,6 +287,9 @@ garble(struct request *r)
 		[GARBLE_HTML] = SLICE("<html><body>It works!</body></html>\n"),
 		[GARBLE_EMPTY] = SLICE("") };
 
+	/* Others were written so. */
+	if (r->plan.garble > GARBLE_EMPTY)
+		return;
 	r->status = 200;
 	if (r->plan.garble == GARBLE_TRUNCATED)
 		r->text.n /= 2;

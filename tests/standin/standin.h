@@ -43,6 +43,7 @@ struct stats {
 	uint64_t in_flight_max;
 	uint64_t items_max;
 	uint64_t order_violations;
+	int64_t scrolls; /* that were begun and not closed */
 };
 
 /* A file that lines are appended to, flushed once a request.  fd -1: none. */
