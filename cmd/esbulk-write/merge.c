@@ -7,9 +7,11 @@
 
 /* A document as _mget answers it. */
 struct found {
+	bool told; /* whether it is found */
 	bool found;
 	bool numbered; /* has a version */
 	uint64_t version;
+	struct json_text id; /* as it is written, without the quotes */
 	struct json_text source, error;
 };
 
@@ -40,14 +42,19 @@ merge_ask(struct buf *b, const struct items *items)
 	buf_adds(b, "]}");
 }
 
-static uint64_t
-number(struct json_text t)
+/* What is too large is the largest: newer than all. */
+static bool
+number(struct json_text t, uint64_t *n)
 {
-	uint64_t n = 0;
+	*n = 0;
+	for (size_t i = 0; i < t.n; i++) {
+		uint64_t digit = (uint64_t)(t.p[i] - '0');
 
-	for (size_t i = 0; i < t.n && t.p[i] >= '0' && t.p[i] <= '9'; i++)
-		n = n * 10 + (uint64_t)(t.p[i] - '0');
-	return n;
+		if (t.p[i] < '0' || t.p[i] > '9')
+			return false;
+		*n = *n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *n * 10 + digit;
+	}
+	return t.n > 0;
 }
 
 /* The next document of the answer.  -1: there is none. */
@@ -64,9 +71,11 @@ next_found(struct json_walk *w, struct found *f)
 	while ((more = json_next(&members, &name, &value)) == 1) {
 		if (json_is(name, "found", 5)) {
 			f->found = *value.p == 't';
+			f->told = f->found || *value.p == 'f';
 		} else if (json_is(name, "_version", 8)) {
-			f->numbered = true;
-			f->version = number(value);
+			f->numbered = number(value, &f->version);
+		} else if (json_is(name, "_id", 3) && value.n >= 2 && *value.p == '"') {
+			f->id = (struct json_text) { value.p + 1, value.n - 2 };
 		} else if (json_is(name, "_source", 7)) {
 			f->source = value;
 		} else if (json_is(name, "error", 5)) {
@@ -77,6 +86,21 @@ next_found(struct json_walk *w, struct found *f)
 	if (f->source.p == NULL || *f->source.p != '{')
 		f->source = (struct json_text) { "{}", 2 };
 	return more;
+}
+
+/* Is it about the document that was asked for, and does it say what is asked? */
+static bool
+is_about(const struct found *f, const struct item *i)
+{
+	static struct buf id;
+
+	if (f->error.p != NULL)
+		return true;
+	id.len = 0;
+	/* It stands between quotes there. */
+	json_unescape(&id, (struct json_text) { i->text + i->id_at - 1, i->id_len + (size_t)2 });
+	return f->told && (!f->found || f->numbered) && f->id.p != NULL &&
+	    json_is(f->id, id.data, id.len);
 }
 
 static void
@@ -136,7 +160,8 @@ merge_check(const struct items *items, struct json_text answer, struct merge_pro
 			struct found f;
 			enum merge_result r;
 
-			if (next_found(&w, &f) != 0)
+			if (next_found(&w, &f) != 0 ||
+			    !is_about(&f, n == 1 ? merge_of(i)->old : i))
 				return MERGE_UNREADABLE;
 			if ((r = judge(&f, &e)) <= result)
 				continue;

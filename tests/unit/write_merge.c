@@ -20,6 +20,10 @@ on_missing(void *arg, const struct item *i, bool document, size_t n)
 	return *(int *)arg;
 }
 
+/* Every action's line; the id is 1. */
+#define LINE     "{\"_id\":\"1\"}\n"
+#define LINE_LEN (sizeof(LINE) - 1)
+
 /* An action that merges; names are separated by blanks. */
 static struct item *
 action(const char *body, const char *names, bool versioned, uint64_t version,
@@ -28,7 +32,7 @@ action(const char *body, const char *names, bool versioned, uint64_t version,
 	struct merge m = { .version = version, .old = old, .old_version = old_version };
 	struct buf more = { 0 };
 	struct item *i;
-	size_t len = 3 + strlen(body) + 1;
+	size_t len = LINE_LEN + strlen(body) + 1;
 
 	buf_adds(&more, old != NULL ? "{\"_id\":\"o\"},{}" : "{}");
 	m.wanted = (uint32_t)more.len;
@@ -41,8 +45,10 @@ action(const char *body, const char *names, bool versioned, uint64_t version,
 		m.names++;
 	}
 	i = queue_add(&queue, &chunk, merge_room(len, sizeof(m) + more.len));
-	memcpy(i->text, "{}\n", 3);
-	memcpy(i->text + 3, body, strlen(body));
+	memcpy(i->text, LINE, LINE_LEN);
+	memcpy(i->text + LINE_LEN, body, strlen(body));
+	i->id_at = 8;
+	i->id_len = 1;
 	i->text[len - 1] = '\n';
 	i->len = (uint32_t)len;
 	i->unit = 77;
@@ -72,8 +78,8 @@ becomes(struct item *i, const char *answer, const char *want, const char *name)
 	}
 	(void)merge_apply(&l, t, &queue, &chunk, on_missing, &code);
 	i = l.first;
-	if (!ok(want != NULL && l.count == 1 && l.bytes == i->len && i->len == strlen(want) + 4 &&
-	            memcmp(i->text + 3, want, strlen(want)) == 0 && i->text[i->len - 1] == '\n' &&
+	if (!ok(want != NULL && l.count == 1 && l.bytes == i->len && i->len == strlen(want) + LINE_LEN + 1 &&
+	            memcmp(i->text + LINE_LEN, want, strlen(want)) == 0 && i->text[i->len - 1] == '\n' &&
 	            i->state == ITEM_MERGED && i->unit == 77,
 	        "%s", name))
 		printf("# got: %.*s\n", (int)i->len, i->text);
@@ -105,6 +111,15 @@ test_one(void)
 	becomes(action("{\"n\":1}", "a", true, 9, NULL, 0), DOCS(FOUND("10", "{\"a\":1}")),
 	    "{\"n\":1}", "of a newer document nothing is needed");
 	ok(missing_calls == 0, "nor missed");
+	/* 2^64 + 3, and where only the last digit is too much */
+	becomes(action("{\"n\":1}", "a", true, 9, NULL, 0),
+	    DOCS(FOUND("18446744073709551619", "{\"a\":1}")), "{\"n\":1}",
+	    "one of a version without end is newer");
+	becomes(action("{\"n\":1}", "a", true, 9, NULL, 0),
+	    DOCS(FOUND("184467440737095516160", "{\"a\":1}")), "{\"n\":1}", "however long");
+	becomes(action("{\"n\":1}", "a", true, 9, NULL, 0),
+	    DOCS("{\"_id\":\"\\u0031\",\"_version\":9,\"found\":true,\"_source\":{\"a\":1}}"),
+	    "{\"n\":1,\"a\":1}", "the id may be escaped in another way");
 	becomes(action("{\"n\":1}", "a", false, 0, NULL, 0), DOCS(FOUND("10", "{\"a\":1}")),
 	    "{\"n\":1,\"a\":1}", "without a version it is");
 	becomes(action("{\"n\":1", "a", true, 9, NULL, 0), DOCS(FOUND("1", "{\"a\":1}")), "{\"n\":1",
@@ -117,27 +132,27 @@ test_one(void)
 static void
 test_from(void)
 {
-	static struct item old;
+	struct item *old = action("{}", "", true, 8, NULL, 0);
 
-	becomes(action("{\"n\":1}", "a", true, 9, &old, 8),
+	becomes(action("{\"n\":1}", "a", true, 9, old, 8),
 	    DOCS(FOUND("8", "{\"a\":1}") "," FOUND("7", "{\"a\":2}")), "{\"n\":1,\"a\":1}",
 	    "the old document has it");
-	becomes(action("{\"n\":1}", "a", true, 9, &old, 8), DOCS(NONE "," FOUND("9", "{\"a\":2}")),
+	becomes(action("{\"n\":1}", "a", true, 9, old, 8), DOCS(NONE "," FOUND("9", "{\"a\":2}")),
 	    "{\"n\":1,\"a\":2}", "when it is gone, what was stored before of this action");
-	becomes(action("{\"n\":1}", "a", true, 9, &old, 8), DOCS(NONE "," FOUND("7", "{\"a\":2}")),
+	becomes(action("{\"n\":1}", "a", true, 9, old, 8), DOCS(NONE "," FOUND("7", "{\"a\":2}")),
 	    "{\"n\":1}", "but not what was there before");
 	ok(missing_calls == 1, "it is missed");
-	becomes(action("{\"n\":1}", "a", true, 9, &old, 8),
+	becomes(action("{\"n\":1}", "a", true, 9, old, 8),
 	    DOCS(FOUND("9", "{\"a\":1}") "," FOUND("9", "{\"a\":2}")), "{\"n\":1,\"a\":2}",
 	    "one that came later with the old id is not it");
-	becomes(action("{\"n\":1}", "a", true, 9, &old, 8),
+	becomes(action("{\"n\":1}", "a", true, 9, old, 8),
 	    DOCS(FOUND("8", "{\"a\":1}") "," FOUND("10", "{}")), "{\"n\":1}",
 	    "a newer document under the new id makes it idle");
 	ok(missing_calls == 0, "and nothing is missed");
-	becomes(action("{\"n\":1}", "a", false, 0, &old, 0),
+	becomes(action("{\"n\":1}", "a", false, 0, old, 0),
 	    DOCS(FOUND("1", "{\"a\":1}") "," FOUND("1", "{\"a\":2}")), "{\"n\":1,\"a\":1}",
 	    "without versions the old document counts first");
-	becomes(action("{\"n\":1}", "a", false, 0, &old, 0), DOCS(NONE "," FOUND("1", "{\"a\":2}")),
+	becomes(action("{\"n\":1}", "a", false, 0, old, 0), DOCS(NONE "," FOUND("1", "{\"a\":2}")),
 	    "{\"n\":1,\"a\":2}", "then the new one");
 }
 
@@ -146,7 +161,12 @@ test_answers(void)
 {
 	static const char *const bad[] = { "", "{", "{}", "{\"docs\":{}}", "{\"docs\":[]}",
 		"{\"docs\":[1]}", "<html>", DOCS(NONE "," NONE), "{\"docs\":[" NONE "}",
-		"{\"errors\":true}" };
+		"{\"errors\":true}", DOCS("{\"_id\":\"1\"}"), DOCS("{\"_id\":\"1\",\"found\":null}"),
+		DOCS("{\"_id\":\"1\",\"_version\":8,\"_source\":{\"a\":1}}"),
+		DOCS("{\"_id\":\"1\",\"found\":true,\"_source\":{}}"),
+		DOCS("{\"_id\":\"1\",\"found\":true,\"_version\":\"8\",\"_source\":{}}"),
+		DOCS("{\"_id\":\"11\",\"found\":false}"), DOCS("{\"_id\":\"\",\"found\":false}"),
+		DOCS("{\"_id\":1,\"found\":false}"), DOCS("{\"found\":false}") };
 	static const struct {
 		const char *type;
 		enum merge_result result;
