@@ -25,6 +25,14 @@ stream() {
 	printf '%s\n' "$(hello)" "$(relation)" "$@" "$(e)" | frames
 }
 
+# A cluster whose searches nobody can read, though it takes refreshes: given up after a
+# minute, at the end of this file.
+standin_start
+fault 'kind=garble&how=html&path=*/_search'
+stream "$(u 1 "$(x index a 1 '{"n":1}')" "$(t a)")"
+# shellcheck disable=SC2016
+bg unreadable sh -c 'esbulk-write -u "$1" <"$2"; echo "status $?"' sh "$STANDIN_URL" "$T/frames"
+_until 20 counts faults -ge 1 || bail 'nothing is searched'
 standin_start
 
 # What goes and what stays ------------------------------------------------------------
@@ -165,6 +173,14 @@ survives 'a page that fails' 'kind=status&status=503&skip=4&count=2&path=/_searc
 survives 'a page that is lost' 'kind=cut&when=after&skip=4&count=1&path=/_search/scroll'
 survives 'a page that is cut' 'kind=cut&when=answer&count=1&path=*/_search'
 survives 'a search that was dropped' 'kind=status&status=404&count=1&path=/_search/scroll'
+# OpenSearch answers so while no copy of a shard is assigned.
+survives 'a search of one shard of two' 'kind=garble&how=partial&skip=1&count=2&path=*/_search'
+says 'did not find all documents.*not all shards answered' 'is said'
+is "$(counted scrolls)" 0 'what was opened is closed'
+survives 'a page of one shard of two' 'kind=garble&how=partial&skip=5&count=1&path=/_search/scroll'
+is "$(counted scrolls)" 0 'what was opened is closed'
+survives 'a page that fails, and a close' 'kind=status&status=503&skip=5&count=1&path=/_search/scroll' \
+    'kind=status&status=404&skip=6&count=1&path=/_search/scroll'
 survives 'a page that is none' 'kind=garble&how=garbage&count=1&path=*/_search' \
     'kind=garble&how=empty&count=1&path=*/_refresh'
 survives 'deletes rejected' 'kind=item&op=delete&p=0.3'
@@ -173,6 +189,23 @@ fresh
 fault 'kind=status&status=400&path=*/_search&body=no+such+query'
 writes 100 'a search that is refused'
 says 'refused a request.*status=400 reason="no such query" lsn=0/A0000' 'is said'
+
+# Tries that always get as far come later and later, and each closes what it opened.
+for how in partial garbage; do
+	fresh
+	fault "kind=garble&how=$how&path=*/_search"
+	[ "$how" = partial ] || fault 'kind=garble&how=empty&path=*/_refresh&count=1'
+	start "later-$how"
+	printf '%s\n' "$(hello)" "$(u 1 "$(x index a 1 '{"n":1}')" "$(t a)")" | feed
+	wait_for "searches of $how: the delay grows" 20 \
+	    grep -q -E 'failures=([5-9]|[1-9][0-9])' "$T/later-$how.log"
+	control DELETE fault >/dev/null
+	e | feed
+	done_feeding
+	wait_exit 'then all is done' 20 "$W" 0
+	ok 'the documents are gone' has ''
+	[ "$how" = garbage ] || is "$(counted scrolls)" 0 'each closed what it opened'
+done
 
 # Nothing behind it is read before it is done.
 fresh
@@ -209,5 +242,9 @@ for n in 1 2 3 4 5 6 7 8; do
 	docs >"$T/held"
 	same "$T/held" "$T/want" 'the same is left'
 done
+
+wait_for 'a cluster whose searches cannot be read' 90 grep -q '^status ' "$T/unreadable.log"
+like "$(cat "$T/unreadable.log")" 'error .*no Elasticsearch or OpenSearch.*none to a search' 'is said'
+like "$(tail -n 1 "$T/unreadable.log")" '^status 100$' 'and ends it'
 
 done_testing

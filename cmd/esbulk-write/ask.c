@@ -202,6 +202,38 @@ end_truncate(struct lane *lane)
 		queue_close(&d->queue, &lane->chunk);
 }
 
+/*
+ * A try failed: what the lane knows of those in a row is of the truncate now.  That a step
+ * works, or that other documents than those to be deleted are found, is no progress.
+ */
+static void
+truncate_trouble(struct lane *lane)
+{
+	struct delivery *d = lane->delivery;
+	struct truncate *t = &d->truncate;
+	uint64_t deleted = d->stored - d->conflicts;
+
+	if (deleted != t->deleted)
+		t->failures = t->unreadable = 0;
+	t->deleted = deleted;
+	lane->failures = t->failures++;
+}
+
+static int
+truncate_unreadable(struct lane *lane, int64_t now)
+{
+	struct truncate *t = &lane->delivery->truncate;
+	int code;
+
+	truncate_trouble(lane);
+	lane->unreadable = t->unreadable;
+	lane->unreadable_since = t->unreadable_since;
+	code = lane_unreadable(lane, "it is none to a search or refresh", now);
+	t->unreadable = lane->unreadable;
+	t->unreadable_since = lane->unreadable_since;
+	return code;
+}
+
 int
 lane_truncated(struct lane *lane, int64_t now)
 {
@@ -210,10 +242,11 @@ lane_truncated(struct lane *lane, int64_t now)
 	struct json_text answer = { buf_cstr(&lane->got), lane->got.len };
 
 	switch (truncate_answer(&d->truncate, d, answer)) {
-	case TRUNCATE_UNREADABLE:
-		return lane_unreadable(lane, "it is none to a search or refresh", now);
+	case TRUNCATE_UNREADABLE: return truncate_unreadable(lane, now);
 	case TRUNCATE_PARTIAL:
 		lane_worked(lane);
+		truncate_trouble(lane);
+		d->truncate.unreadable = 0;
 		(void)lane_put_back(lane);
 		lane_back_off(lane, now);
 		lane_say_retry(lane, "the cluster did not find all documents: trying again", 200,
@@ -239,9 +272,12 @@ lane_ask_failed(struct lane *lane, long status, int64_t now, int *code)
 	size_t actions = lane->sending.count;
 
 	*code = -1;
-	if (lane->request == LANE_TRUNCATE && truncate_failed(t) == TRUNCATE_DONE) {
-		end_truncate(lane);
-		return true;
+	if (lane->request == LANE_TRUNCATE) {
+		switch (truncate_failed(t)) {
+		case TRUNCATE_DONE: end_truncate(lane); return true;
+		case TRUNCATE_GOES_ON: (void)lane_put_back(lane); return true;
+		default: truncate_trouble(lane);
+		}
 	}
 	if (page && status == 404) {
 		/* The scroll was dropped, for the deletes took too long. */

@@ -35,9 +35,12 @@ truncate_begin(struct truncate *t, struct item *item, struct frame_str pattern,
 	put_path(&t->path, pattern);
 	if (query.ptr != NULL)
 		json_put_line(&t->query, (struct json_text) { query.ptr, query.len });
+	t->scroll.len = 0;
+	t->anew = false;
 	t->versioned = versioned;
 	t->version = version;
 	t->matched = 0;
+	t->failures = t->unreadable = 0;
 }
 
 const char *
@@ -111,21 +114,61 @@ delete_hit(struct truncate *t, struct delivery *d, struct json_text hit)
 	return 0;
 }
 
-/* Did all shards answer? */
+/*
+ * Did all shards answer?  OpenSearch doesn't count one as failed of which no copy is
+ * assigned.  The total of a refresh counts replicas, too, which may be unassigned for good.
+ */
 static bool
-whole(struct json_text answer)
+whole(const struct truncate *t, struct json_text answer)
 {
-	struct json_text failed = json_member(json_member(answer, "_shards"), "failed");
+	struct json_text shards = json_member(answer, "_shards");
+	struct json_text failed = json_member(shards, "failed");
+	struct json_text total = json_member(shards, "total");
+	struct json_text good = json_member(shards, "successful");
 	struct json_text late = json_member(answer, "timed_out");
 
-	return failed.n == 1 && *failed.p == '0' && (late.p == NULL || *late.p == 'f');
+	if (failed.n != 1 || *failed.p != '0' || (late.p != NULL && *late.p != 'f'))
+		return false;
+	return t->step == TRUNCATE_REFRESH ||
+	    (total.p != NULL && total.n == good.n && memcmp(total.p, good.p, total.n) == 0);
+}
+
+/* What the next request goes on with, or closes. */
+static void
+take_scroll(struct truncate *t, struct json_text answer)
+{
+	struct json_text scroll = json_member(answer, "_scroll_id");
+
+	if (scroll.p == NULL || *scroll.p != '"')
+		return;
+	t->scroll.len = 0;
+	buf_add(&t->scroll, scroll.p, scroll.n);
+}
+
+/* From the refresh, when what is open is closed. */
+static void
+begin_anew(struct truncate *t)
+{
+	t->anew = t->scroll.len > 0;
+	t->step = t->anew ? TRUNCATE_CLOSE : TRUNCATE_REFRESH;
+}
+
+/* Closed, or not to be closed. */
+static enum truncate_result
+closed(struct truncate *t)
+{
+	bool anew = t->anew;
+
+	t->anew = false;
+	t->scroll.len = 0;
+	t->step = TRUNCATE_REFRESH;
+	return anew ? TRUNCATE_GOES_ON : TRUNCATE_DONE;
 }
 
 static enum truncate_result
 take_page(struct truncate *t, struct delivery *d, struct json_text answer)
 {
-	struct json_text scroll = json_member(answer, "_scroll_id"), name, hit;
-	struct json_text hits = json_member(json_member(answer, "hits"), "hits");
+	struct json_text name, hit, hits = json_member(json_member(answer, "hits"), "hits");
 	struct json_walk w = json_open(hits);
 	size_t n = 0;
 	int more;
@@ -133,12 +176,8 @@ take_page(struct truncate *t, struct delivery *d, struct json_text answer)
 	if (w.close != ']')
 		return TRUNCATE_UNREADABLE;
 	/* There are no such indexes: then there is no scroll. */
-	if (scroll.p == NULL && json_next(&w, &name, &hit) == 0)
-		return TRUNCATE_DONE;
-	if (scroll.p == NULL || *scroll.p != '"')
-		return TRUNCATE_UNREADABLE;
-	t->scroll.len = 0;
-	buf_add(&t->scroll, scroll.p, scroll.n);
+	if (t->scroll.len == 0)
+		return json_next(&w, &name, &hit) == 0 ? TRUNCATE_DONE : TRUNCATE_UNREADABLE;
 	while ((more = json_next(&w, &name, &hit)) == 1) {
 		if (delete_hit(t, d, hit) != 0)
 			return TRUNCATE_UNREADABLE;
@@ -154,17 +193,19 @@ truncate_answer(struct truncate *t, struct delivery *d, struct json_text answer)
 	enum truncate_result r;
 
 	if (t->step == TRUNCATE_CLOSE)
-		return TRUNCATE_DONE;
+		return closed(t);
+	if (json_valid(answer) && t->step != TRUNCATE_REFRESH)
+		take_scroll(t, answer);
 	if (!json_valid(answer) || json_member(answer, "_shards").p == NULL)
 		r = TRUNCATE_UNREADABLE;
-	else if (!whole(answer))
+	else if (!whole(t, answer))
 		r = TRUNCATE_PARTIAL;
 	else if (t->step == TRUNCATE_REFRESH)
 		r = TRUNCATE_GOES_ON;
 	else
 		r = take_page(t, d, answer);
 	if (r != TRUNCATE_GOES_ON)
-		t->step = TRUNCATE_REFRESH;
+		begin_anew(t);
 	else if (t->step == TRUNCATE_REFRESH)
 		t->step = TRUNCATE_SEARCH;
 	return r;
@@ -175,9 +216,9 @@ truncate_failed(struct truncate *t)
 {
 	/* The cluster drops what is not closed after a while. */
 	if (t->step == TRUNCATE_CLOSE)
-		return TRUNCATE_DONE;
-	t->step = TRUNCATE_REFRESH;
-	return TRUNCATE_GOES_ON;
+		return closed(t);
+	begin_anew(t);
+	return TRUNCATE_PARTIAL;
 }
 
 void

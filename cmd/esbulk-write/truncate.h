@@ -14,7 +14,8 @@ struct lane;
  * nothing is read from the input meanwhile.  It is an item of the first lane, whose turn
  * comes when it is the only one left: to refresh the indexes, to search, and after each
  * page of hits, whose deletes go through the lanes as any others and are stored first, to
- * ask for the next.  After any failure it begins anew, for a page may be lost.
+ * ask for the next.  After any failure it begins anew, for a page may be lost; what it had
+ * opened is closed before.
  */
 struct truncate {
 	struct item *item; /* NULL: none runs */
@@ -25,12 +26,17 @@ struct truncate {
 		TRUNCATE_CLOSE,
 	} step;
 	struct buf path; /* the pattern as a URL has it */
-	struct buf query, scroll;
+	struct buf query, scroll; /* scroll: what is open; empty: none */
+	bool anew;                /* it begins anew when that is closed */
 	bool versioned;
 	uint64_t version; /* of the deletes */
 	struct action_line line;
 	struct buf index, id, routing;
 	uint64_t matched;
+	/* Since documents were deleted last, as in struct lane, whose own know only a step. */
+	unsigned failures, unreadable;
+	int64_t unreadable_since;
+	uint64_t deleted; /* then */
 };
 
 /* Begin.  The item is in its lane; pattern and query (ptr NULL: all) are copied. */
@@ -54,7 +60,7 @@ enum truncate_result {
 enum truncate_result truncate_answer(struct truncate *, struct delivery *,
     struct json_text answer) __attribute__((warn_unused_result));
 
-/* The request failed.  DONE where that does not matter, else it begins anew. */
+/* The request failed.  PARTIAL: it begins anew; else that does not matter. */
 enum truncate_result truncate_failed(struct truncate *);
 
 /* All is deleted and stored. */
