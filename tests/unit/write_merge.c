@@ -78,9 +78,10 @@ becomes(struct item *i, const char *answer, const char *want, const char *name)
 	}
 	(void)merge_apply(&l, t, &queue, &chunk, on_missing, &code);
 	i = l.first;
-	if (!ok(want != NULL && l.count == 1 && l.bytes == i->len && i->len == strlen(want) + LINE_LEN + 1 &&
-	            memcmp(i->text + LINE_LEN, want, strlen(want)) == 0 && i->text[i->len - 1] == '\n' &&
-	            i->state == ITEM_MERGED && i->unit == 77,
+	if (!ok(want != NULL && l.count == 1 && l.bytes == i->len &&
+	            i->len == LINE_LEN + strlen(want) + 1 &&
+	            memcmp(i->text + LINE_LEN, want, strlen(want)) == 0 &&
+	            i->text[i->len - 1] == '\n' && i->state == ITEM_MERGED && i->unit == 77,
 	        "%s", name))
 		printf("# got: %.*s\n", (int)i->len, i->text);
 	queue_done(&queue, items_take(&l));
