@@ -173,7 +173,7 @@ writes 0 'a truncate with a pattern and a query, and of what is missing'
 es POST "${ID}_t*/_refresh" >/dev/null
 is "$(es GET "${ID}_t0,${ID}_t1/_count" | jq .count)" 920 'takes what matches'
 printf '%s\n' "$(b 0/2800)" "$(trunc "${ID}_t1")" "$(c 0/2830 3)" "$(e)" | frames
-es PUT "${ID}_t1/_doc/newer?version=$((0x2801))&version_type=external" '{}' >/dev/null
+es PUT "${ID}_t1/_doc/newer?version=$((0x28001))&version_type=external" '{}' >/dev/null
 writes 0 'a truncate that comes late' -v
 ok 'takes nothing newer' docs "${ID}_t1" 'newer {}'
 es PUT "${ID}_t1/_alias/${ID}_alias" >/dev/null

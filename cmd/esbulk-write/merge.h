@@ -23,7 +23,7 @@
 struct merge {
 	struct item *old;     /* merge_from: the delete; or NULL */
 	uint64_t version;     /* of the action, where it is versioned */
-	uint64_t old_version; /* what of the old id is older or as old is read */
+	uint64_t old_version; /* a newer document of the old id is not read */
 	uint32_t names;
 	uint32_t wanted; /* bytes of the documents as _mget wants them: the old one first */
 	char data[];     /* these, then each name with its length (uint32_t) before it */
