@@ -101,6 +101,26 @@ says 0 'warning: table public.books is in publication p, and no rule takes it: i
 warning: table public.more is in publication p, and no rule takes it: its rows are dropped' \
     'all tables are those that can be published'
 
+tables 'CREATE TABLE part (k int, a text, id int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1); CREATE TABLE part_2 PARTITION OF part FOR VALUES IN (2);
+CREATE TABLE part_3 (id int NOT NULL, k int NOT NULL, a text, PRIMARY KEY (id, k)); ALTER TABLE part_3 REPLICA IDENTITY NOTHING;
+ALTER TABLE part ATTACH PARTITION part_3 FOR VALUES IN (3);
+CREATE PUBLICATION p FOR TABLE part WITH (publish_via_partition_root = true)'
+rules 'table: public.part, index: a'
+says 100 '2:5: table public.part: partition public.part_3 has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL' \
+    'a partition without an identity'
+is "$(sql "INSERT INTO part VALUES (3, 'x', 1); UPDATE part SET a = 'y'" 2>&1 | grep -c 'does not have a replica identity')" 1 \
+    'PostgreSQL does refuse its updates'
+sql 'ALTER TABLE part_1 REPLICA IDENTITY NOTHING'
+says 100 '2:5: table public.part: 2 partitions, such as public.part_1, have REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL' \
+    'two of them'
+sql 'ALTER TABLE part_1 REPLICA IDENTITY DEFAULT; ALTER TABLE part_3 REPLICA IDENTITY DEFAULT; ALTER TABLE part REPLICA IDENTITY FULL;
+ALTER TABLE part_2 REPLICA IDENTITY FULL'
+says 0 "2:5: warning: table public.part: 2 partitions, such as public.part_1, have less in their replica identity than the table's own: old rows come without; ALTER TABLE public.part_1 REPLICA IDENTITY FULL" \
+    'partitions whose old rows are not whole'
+sql 'ALTER TABLE part_1 REPLICA IDENTITY FULL; ALTER TABLE part_3 REPLICA IDENTITY FULL'
+says 0 '' 'those of one mind'
+
 # Names and types --------------------------------------------------------------------
 
 tables 'CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, created_on timestamptz);
@@ -256,11 +276,29 @@ if [ "$version" -ge 150000 ]; then
 	rules 'table: public.t, index: "t", where: "b = 1"'
 	says 100 '2:5: table public.t: it has no primary key, so its rule needs an "id", such as id: "{id}"
 2:5: warning: table public.t: publication p leaves columns of the primary key out, so it has none here
+2:5: table public.t: REPLICA IDENTITY FULL, and publication p has a list of columns: PostgreSQL refuses updates and deletes; publish all columns, or give it another replica identity
 2:44: table public.t: public.t has no column "b"' 'a list of columns'
 	sql 'CREATE PUBLICATION p2 FOR TABLE t'
 	rules 'table: public.t, index: "t", id: "{id}-{a|default:0}"'
 	exits 100 'two lists' pgcdc-map -m m.yml -d '' -p p,p2 --check
 	like "$(cat err)" 'm.yml:2:5: table public.t has different columns in publications p, p2' 'are refused'
+	tables "CREATE TABLE t (id int, k int, a int, PRIMARY KEY (id, k));
+	CREATE TABLE w (id int PRIMARY KEY, a text, b int); CREATE PUBLICATION p FOR TABLE t (id, a), w WHERE (a = ':varattno 3')"
+	rules 'table: public.t, index: "t", id: "{id}"' 'table: public.w, index: w'
+	says 100 '2:5: warning: table public.t: publication p leaves columns of the primary key out, so it has none here
+2:5: table public.t: publication p leaves out "k" of the replica identity: PostgreSQL refuses updates and deletes; publish them, too
+2:40: warning: table public.t: no unique index makes sure that the id is of one row: those with one id share a document
+3:5: table public.w: the row filter of publication p needs "a", outside the replica identity: PostgreSQL refuses updates and deletes; filter by "where" of a rule, or give it REPLICA IDENTITY FULL' \
+	    'a list without the whole identity, and a filter by more'
+	is "$(sql 'UPDATE t SET a = 1' 2>&1 | grep -c 'cannot update')$(sql 'DELETE FROM w' 2>&1 | grep -c 'cannot delete')" 11 \
+	    'PostgreSQL does refuse that'
+	sql "ALTER PUBLICATION p SET (publish = 'insert')"
+	rules 'table: public.t, index: "t", id: "{id}-{k}", on: { update: ignore, delete: ignore }' 'table: public.w, index: w, on: { update: ignore, delete: ignore }'
+	sql 'ALTER PUBLICATION p SET TABLE t, w WHERE (a > $$x$$)'
+	says 0 '' 'where there are only inserts it is well'
+	sql "ALTER PUBLICATION p SET (publish = 'insert, update'); ALTER TABLE w REPLICA IDENTITY FULL"
+	rules 'table: public.t, index: "t", on: { delete: ignore }' 'table: public.w, index: w, on: { delete: ignore }'
+	says 0 '' 'and a filter by what is in the identity'
 fi
 
 # Generated columns are published by 18 alone, and there where the publication says so.

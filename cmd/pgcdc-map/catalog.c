@@ -8,18 +8,8 @@
  * Tables
  */
 
-/* $1: the publications, or NULL for all.  %s: what attnames are, which 14 does not have. */
-#define PUBLISHED                                                                       \
-	"WITH pt AS (SELECT p.pubname, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate," \
-	" c.oid AS relid, %s AS attnames FROM pg_catalog.pg_publication p"              \
-	" JOIN pg_catalog.pg_publication_tables t ON t.pubname = p.pubname"             \
-	" JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"                   \
-	" JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename" \
-	" WHERE $1::text IS NULL"                                                       \
-	" OR p.pubname = ANY (pg_catalog.string_to_array($1::text, ',')))"
-
 /* Where one publication has a partition and another its root, the root's name counts. */
-static const char tables_sql[] = PUBLISHED
+static const char tables_sql[] = CATALOG_PUBLISHED
     " SELECT c.oid, n.nspname, c.relname, c.relreplident, c.relkind,"
     " pg_catalog.string_agg(pt.pubname, ', ' ORDER BY pt.pubname),"
     " pg_catalog.bool_or(pubinsert), pg_catalog.bool_or(pubupdate),"
@@ -36,7 +26,7 @@ enum { T_OID, T_SCHEMA, T_NAME, T_IDENTITY, T_KIND, T_PUBLICATIONS, T_INSERT, T_
 	T_TRUNCATE, T_LISTS };
 
 /* Generated columns are published by 18 only, and then attnames has them. */
-static const char columns_sql[] = PUBLISHED
+static const char columns_sql[] = CATALOG_PUBLISHED
     " SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,"
     " a.attlen = -1 AND a.attstorage IN ('x', 'e')"
     " FROM pg_catalog.pg_attribute a"
@@ -46,7 +36,7 @@ static const char columns_sql[] = PUBLISHED
 
 enum { C_TABLE, C_NUMBER, C_NAME, C_TYPE, C_TYPMOD, C_NOT_NULL, C_TOAST };
 
-static const char indexes_sql[] = PUBLISHED
+static const char indexes_sql[] = CATALOG_PUBLISHED
     " SELECT i.indrelid, c.relname, i.indisprimary, NOT i.indimmediate,"
     " i.indisvalid AND i.indisready, i.indpred IS NOT NULL, i.indexprs IS NOT NULL, %s,"
     " i.indisreplident, pg_catalog.array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ' ')"
@@ -57,8 +47,8 @@ static const char indexes_sql[] = PUBLISHED
 enum { I_TABLE, I_NAME, I_PRIMARY, I_DEFERRABLE, I_VALID, I_PARTIAL, I_EXPRESSIONS, I_NULLS,
 	I_IDENTITY, I_COLUMNS };
 
-static struct catalog_table *
-table_of(const struct catalog *c, uint32_t relid)
+struct catalog_table *
+catalog_table(const struct catalog *c, uint32_t relid)
 {
 	return oidmap_get(&c->by_relid, relid);
 }
@@ -88,7 +78,7 @@ take_table(struct catalog_table *t, const PGresult *res, int row)
 static void
 take_column(struct catalog *c, const PGresult *res, int row)
 {
-	struct catalog_table *t = table_of(c, catalog_oid(res, row, C_TABLE));
+	struct catalog_table *t = catalog_table(c, catalog_oid(res, row, C_TABLE));
 	struct relation *rel;
 	uint32_t n;
 
@@ -134,7 +124,7 @@ take_index_columns(const struct catalog_table *t, const char *list, struct catal
 static void
 take_index(struct catalog *c, const PGresult *res, int row)
 {
-	struct catalog_table *t = table_of(c, catalog_oid(res, row, I_TABLE));
+	struct catalog_table *t = catalog_table(c, catalog_oid(res, row, I_TABLE));
 	struct catalog_index *index;
 	struct relation *rel;
 	bool identity;
@@ -266,6 +256,8 @@ catalog_read(struct catalog *c, const char *conninfo, const char *publications)
 		    version >= 150000 ? "i.indnullsnotdistinct" : "false", "cannot look up indexes",
 		    take_index);
 	if (status == CATALOG_OK)
+		status = catalog_flaws_read(c, values, attnames);
+	if (status == CATALOG_OK)
 		status = catalog_types_read(c);
 	if (status == CATALOG_OK)
 		set_types(c);
@@ -282,7 +274,7 @@ absence_of(const struct catalog *c, const PGresult *res, const char **other)
 	for (int row = 0; row < PQntuples(res); row++) {
 		const struct catalog_table *t = PQgetisnull(res, row, 2)
 		    ? NULL
-		    : table_of(c, catalog_oid(res, row, 2));
+		    : catalog_table(c, catalog_oid(res, row, 2));
 
 		if (t == NULL)
 			continue;
@@ -337,7 +329,13 @@ catalog_free(struct catalog *c)
 			free(t->index[k].name);
 			free(t->index[k].column);
 		}
+		for (size_t k = 0; k < t->flaws; k++) {
+			free(t->flaw[k].part);
+			free(t->flaw[k].publications);
+			free(t->flaw[k].columns);
+		}
 		free(t->index);
+		free(t->flaw);
 		free(t->column);
 		free(t->publications);
 		relation_free(t->relation);

@@ -56,12 +56,36 @@ struct catalog_index {
 	bool hidden; /* it has columns that are not published */
 };
 
+enum catalog_flaw_kind {
+	FLAW_NONE,      /* there is no replica identity */
+	FLAW_FULL_LIST, /* it is FULL, and a publication has a list of columns */
+	FLAW_LIST,      /* columns of it are not published */
+	FLAW_GENERATED, /* the same, generated ones, which is no matter before 18 */
+	FLAW_FILTER,    /* a publication's row filter needs other columns */
+	FLAW_PARTITION, /* a partition's lacks columns that the table's own has */
+};
+
+/*
+ * What is wrong with a replica identity: of the table, or of partitions that are published
+ * under its name.  PostgreSQL refuses updates or deletes then, but for FLAW_PARTITION.
+ */
+struct catalog_flaw {
+	enum catalog_flaw_kind kind;
+	char identity; /* as pg_class.relreplident */
+	char *part;    /* a partition that has it, or NULL: the table */
+	size_t parts;  /* so many partitions */
+	char *publications, *columns; /* "a, b"; columns may be empty */
+	bool update, delete; /* are published by those publications */
+};
+
 /* A published table. */
 struct catalog_table {
 	struct relation *relation; /* as its R frame would make it */
 	struct catalog_column *column;
 	struct catalog_index *index;
 	size_t indexes;
+	struct catalog_flaw *flaw;
+	size_t flaws;
 	char *publications; /* the names of those that have it, "a, b" */
 	bool insert, update, delete, truncate; /* are published */
 	bool partitioned;

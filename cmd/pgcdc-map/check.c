@@ -11,39 +11,95 @@ static const struct mark nowhere = { 0, 0 };
  * Tables
  */
 
+/* What is wrong with whose replica identity, in front of "PostgreSQL refuses...". */
+static void
+put_flaw(struct buf *b, const struct catalog_table *t, const struct catalog_flaw *f)
+{
+	buf_printf(b, "table %s", t->relation->name);
+	if (f->part != NULL && f->parts > 1)
+		buf_printf(b, ": %zu partitions, such as %s,", f->parts, f->part);
+	else if (f->part != NULL)
+		buf_printf(b, ": partition %s", f->part);
+	switch (f->kind) {
+	case FLAW_NONE:
+		buf_printf(b, " %s %s, and publication %s has its updates or deletes",
+		    f->part != NULL && f->parts > 1 ? "have" : "has",
+		    f->identity == 'n'       ? "REPLICA IDENTITY NOTHING"
+		        : f->identity == 'i' ? "a replica identity whose index is gone"
+		                             : "no replica identity, for want of a primary key "
+		                               "that is not deferrable",
+		    f->publications);
+		break;
+	case FLAW_FULL_LIST:
+		buf_printf(b, ": REPLICA IDENTITY FULL, and publication %s has a list of columns",
+		    f->publications);
+		break;
+	case FLAW_LIST:
+	case FLAW_GENERATED:
+		buf_printf(b, ": publication %s leaves out %s of the replica identity",
+		    f->publications, f->columns);
+		break;
+	case FLAW_FILTER:
+		buf_printf(b, ": the row filter of publication %s needs %s, outside the replica "
+		    "identity", f->publications, f->columns);
+		break;
+	case FLAW_PARTITION:
+		buf_printf(b, " %s less in %s replica identity than the table's own",
+		    f->parts > 1 ? "have" : "has", f->parts > 1 ? "their" : "its");
+		if (*f->columns != '\0')
+			buf_printf(b, ", which has %s", f->columns);
+		break;
+	}
+}
+
+static const char *
+flaw_remedy(const struct catalog_flaw *f)
+{
+	switch (f->kind) {
+	case FLAW_FULL_LIST:
+		return "publish all columns, or give it another replica identity";
+	case FLAW_LIST: return "publish them, too";
+	case FLAW_GENERATED:
+		return "ALTER PUBLICATION … SET (publish_generated_columns = stored)";
+	case FLAW_FILTER: return "filter by \"where\" of a rule, or give it REPLICA IDENTITY FULL";
+	case FLAW_NONE:
+	case FLAW_PARTITION:
+	default: return "give it a primary key, or REPLICA IDENTITY FULL";
+	}
+}
+
 /*
- * Without an identity PostgreSQL refuses updates and deletes themselves, as soon as a
- * publication has them (CheckCmdReplicaIdentity in execReplication.c).
+ * Such updates and deletes PostgreSQL refuses itself, as soon as a publication has them
+ * (CheckCmdReplicaIdentity in execReplication.c).
  */
 static void
-check_replica_identity(const struct catalog_table *t, const struct plan *plan, struct problems *p)
+check_flaw(const struct catalog_table *t, const struct catalog_flaw *f, const struct plan *plan,
+    struct problems *p)
 {
-	const struct relation *rel = t->relation;
 	const struct rule *rule = plan != NULL ? plan->rule : NULL;
 	struct mark at = rule != NULL ? rule->at : nowhere;
-	const char *why = rel->identity == 'n' ? "REPLICA IDENTITY NOTHING"
-	    : rel->identity == 'i'             ? "a replica identity whose index is gone"
-	                                       : "no replica identity, for want of a primary key "
-	                                         "that is not deferrable";
+	struct buf b = { 0 };
 
-	if (!t->update && !t->delete)
-		return;
-	for (uint32_t i = 0; i < rel->columns; i++)
-		if (rel->column[i].in_identity)
-			return;
-	/* Rows that are only inserted do well without; partitions have their own identity. */
-	if (t->partitioned || rule == NULL ||
-	    (rule->on[CHANGE_UPDATE] == DO_IGNORE && rule->on[CHANGE_DELETE] == DO_IGNORE)) {
-		problem_warning(p, at,
-		    "table %s has %s, and publication %s has its updates or deletes: PostgreSQL "
-		    "refuses them; give it a primary key, or REPLICA IDENTITY FULL",
-		    rel->name, why, t->publications);
+	put_flaw(&b, t, f);
+	if (f->kind == FLAW_PARTITION) {
+		problem_warning(p, at, "%s: old rows come without; ALTER TABLE %s REPLICA IDENTITY %s",
+		    buf_cstr(&b), f->part, t->relation->identity == 'f' ? "FULL" : "…");
+		buf_free(&b);
 		return;
 	}
-	problem_error(p, at,
-	    "table %s has %s, and publication %s has its updates or deletes: PostgreSQL refuses "
-	    "them; give it a primary key, or REPLICA IDENTITY FULL",
-	    rel->name, why, t->publications);
+	buf_printf(&b, ": PostgreSQL refuses %s; %s",
+	    f->kind == FLAW_NONE ? "them"
+	        : !f->delete     ? "updates"
+	        : !f->update     ? "deletes"
+	                         : "updates and deletes",
+	    flaw_remedy(f));
+	/* Rows that are only inserted do well without. */
+	if (rule == NULL ||
+	    (rule->on[CHANGE_UPDATE] == DO_IGNORE && rule->on[CHANGE_DELETE] == DO_IGNORE))
+		problem_warning(p, at, "%s", buf_cstr(&b));
+	else
+		problem_error(p, at, "%s", buf_cstr(&b));
+	buf_free(&b);
 }
 
 /* To the reader a key that is published in part is none. */
@@ -69,7 +125,8 @@ check_table(const struct mapping *m, struct catalog_table *t, struct problems *p
 		    "table %s is in publication %s, and no rule takes it: its rows are dropped",
 		    rel->name, t->publications);
 	check_key(t, rel->plan, p);
-	check_replica_identity(t, rel->plan, p);
+	for (size_t i = 0; i < t->flaws; i++)
+		check_flaw(t, &t->flaw[i], rel->plan, p);
 	if (t->different_lists)
 		problem_error(p, rel->plan != NULL ? rel->plan->rule->at : nowhere,
 		    "table %s has different columns in publications %s, which PostgreSQL refuses",
