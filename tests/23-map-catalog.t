@@ -163,6 +163,36 @@ says 100 '2:5: table public.Users: search servers refuse a field "_id", which is
 2:35: table public.Users: index "x-Users": index names are lower case' 'names that search servers refuse'
 rules 'table: public.Users, index: "{table|lower}", fields: { rename: { _id: an_id }, exclude: [.a, a.b, j.k, _x] }'
 says 0 '' 'and the remedies'
+tables "CREATE TYPE pair AS (a int, b text); CREATE DOMAIN day AS date; CREATE DOMAIN words AS text;
+CREATE TABLE t (id int PRIMARY KEY, b bool, i int, n numeric, d day, tz timestamptz, ti time, iv interval, u uuid,
+    j json, r int4range, tr tstzrange, by bytea, c pair, pt point, box box, w words, da date[]);
+CREATE PUBLICATION p FOR TABLE t"
+# refused TYPE COLUMN...: types of these are errors, of all others they are not.
+refused() {
+	type=$1
+	shift
+	rules "table: public.t, index: t, fields: { types: { $(printf "%s: $type, " b i n d tz ti iv u j r tr by c pt box w da) } }"
+	pgcdc-map -m m.yml -d '' -p p --check 2>err
+	is "$? $(sed -n 's/.*table public.t: column "\([a-z]*\)".*has no value that is.*/\1/p' err | tr '\n' ' ')" "100 $* " \
+	    "types: what can never be $type"
+}
+refused number d tz ti iv u r tr by c pt box da
+refused bool d tz ti iv u r tr by c pt box da
+refused date b ti iv u j r by c pt box
+refused json d tz ti iv u pt box da
+refused geo_point b i n d tz ti iv u j r tr c box da
+refused geojson b i n d tz ti iv u j r tr c da
+rules 'table: public.t, index: t, fields: { types: { u: number }, split: { i: ",", j: ",", w: ",", d: "-" } }'
+says 100 '2:53: table public.t: column "u", whose type is uuid, has no value that is a number: rows with one are rejected
+2:75: warning: table public.t: split of column "i", whose type int4 is no text
+2:83: warning: table public.t: split of column "j", whose type json is no text' 'and how it is said'
+rules 'table: public.t, index: "t-{i:%Y}", routing: "{ti:%H}", fields: { set: { a: "{iv:%Y}/{tz:%Y}{d:%Y}{w:%Y}", o: { p: ["{da:%m}"] } } }'
+pgcdc-map -m m.yml -d '' -p p --check 2>err
+is "$? $(sed -n 's/^m.yml://; /a format is for/p' err)" '100 2:31: table public.t: a format is for dates, and column "i", whose type is int4, has none: rows with a value are rejected
+2:52: table public.t: a format is for dates, and column "ti", whose type is time, has none: rows with a value are rejected
+2:80: table public.t: a format is for dates, and column "iv", whose type is interval, has none: rows with a value are rejected
+2:114: table public.t: a format is for dates, and column "da", whose type is date[], has none: rows with a value are rejected' \
+    'formats of what has no day'
 tables "SELECT format('CREATE TABLE wide (id int PRIMARY KEY, %s)', string_agg('c' || i || ' text', ', '))
     FROM generate_series(1, 500) i \\gexec
 CREATE PUBLICATION p FOR TABLE wide"

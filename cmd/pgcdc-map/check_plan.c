@@ -359,37 +359,6 @@ check_paths(const struct check *c, const struct plan_field *f)
 	}
 }
 
-/* flatten and join of what has no members or elements. */
-static void
-check_conversions(const struct check *c)
-{
-	for (size_t i = 0; i < c->rule->convert.n; i++) {
-		const struct column_name *name = &c->rule->convert.list[i];
-		int64_t column = relation_column(c->relation, name->column);
-		const struct catalog_type *t;
-		bool good = true;
-
-		if (column < 0)
-			continue;
-		t = c->table->column[column].type;
-		while (t->kind == TYPE_DOMAIN)
-			t = t->of;
-		if (name->conversion == CONVERT_FLATTEN)
-			good = t->kind == TYPE_COMPOSITE || t->kind == TYPE_HSTORE ||
-			    t->kind == TYPE_RANGE || strcmp(t->name, "json") == 0 ||
-			    strcmp(t->name, "jsonb") == 0;
-		else if (name->conversion == CONVERT_JOIN)
-			good = t->kind == TYPE_ARRAY;
-		if (!good)
-			problem_warning(c->problems, name->at,
-			    "table %s: %s of column \"%s\", whose type %s has no %s",
-			    c->relation->name,
-			    name->conversion == CONVERT_JOIN ? "join" : "flatten", name->column,
-			    c->relation->column[column].type,
-			    name->conversion == CONVERT_JOIN ? "elements" : "members");
-	}
-}
-
 static void
 check_fields(const struct check *c)
 {
@@ -434,6 +403,6 @@ check_plan(const struct catalog_table *t, const struct plan *plan, struct proble
 	check_condition(&c, &c.rule->delete_when, "delete_when");
 	check_old_rows(&c);
 	check_fields(&c);
-	check_conversions(&c);
+	check_values(t, plan, p);
 	free(c.full);
 }
