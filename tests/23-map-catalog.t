@@ -49,6 +49,11 @@ exits 111 'nobody listens' pgcdc-map -m m.yml -d 'host=127.0.0.1 port=1' --check
 like "$(cat err)" 'cannot connect to PostgreSQL.*port 1 failed' 'says where'
 exits 100 'no such database' pgcdc-map -m m.yml -d "dbname=${ID}_none" --check
 like "$(cat err)" 'cannot connect.*database.*does not exist' 'says so'
+for host in nosuch.invalid invalid.example; do
+	exits 111 "a host without an address, $host" pgcdc-map -m m.yml -d "host=$host" --check
+done
+exits 100 'a replication connection, which has no queries' pgcdc-map -m m.yml -d 'replication=database' --check
+exits 100 'channel binding, which the server does not have' pgcdc-map -m m.yml -d 'channel_binding=require' --check
 exits 100 'a conninfo that is none' pgcdc-map -m m.yml -d 'port=x y' --check
 exits 100 'a publication that is not there' pgcdc-map -m m.yml -d '' -p none --check
 is "$(cat err)" 'm.yml: publication "none" does not exist in this database' 'says so'
@@ -199,6 +204,40 @@ CREATE PUBLICATION p FOR TABLE wide"
 rules 'table: public.wide, index: w'
 says 0 '2:5: warning: index "w" gets 1001 fields, and search servers allow an index 1000 by default: index.mapping.total_fields.limit, which --template sets' \
     'more fields than an index may have'
+
+# Bytes that are no UTF-8 are \\xNN to pgcdc-read, too.
+tables 'CREATE TABLE "a
+b" (id int PRIMARY KEY, "c	d" int); CREATE PUBLICATION p FOR TABLE "a
+b"'
+rules 'table: public.a*, index: a, fields: { old: { "c\td": was } }'
+says 0 '2:52: warning: table public.a\nb: the old value of "c\u0009d" is outside the replica identity: field "was" is null; ALTER TABLE public."a\nb" REPLICA IDENTITY FULL' \
+    'control characters are escaped'
+is "$(pgcdc-map -m m.yml -d '' --explain | sed -n '/table public/p; s/.*old //p')" '    table public.a\nb
+c\u0009d int4: null, for it is outside the replica identity' 'by --explain, too'
+sql "CREATE DATABASE ${ID}_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+# There, and in no server's log.
+printf 'SET client_encoding = SQL_ASCII; CREATE TABLE "caf\351" (id int PRIMARY KEY, "\303\244\351" int);
+    CREATE PUBLICATION p FOR TABLE "caf\351"' | psql -Xq "${ID}_ascii"
+rules 'table: "public.caf*", index: a'
+exits 0 'names in no encoding' pgcdc-map -m m.yml -d "dbname=${ID}_ascii" -p p --check --explain
+is "$(cat err)$(sed 1,/fields/d out | tail -n 1)" "        ä\\xe9$(printf '%18s' '')ä\\xe9 int4" 'are those that pgcdc-read gives them'
+sql "DROP DATABASE ${ID}_ascii"
+
+# A lock that the last one of its queries waits for.
+psql -Xq <<'END' >locked 2>&1 &
+BEGIN; LOCK TABLE pg_catalog.pg_range; SELECT 'locked';
+DO $$ BEGIN FOR i IN 1..600 LOOP
+	EXIT WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE NOT granted AND relation = 3541);
+	PERFORM pg_catalog.pg_sleep(0.1);
+END LOOP; END $$;
+SELECT 'begun before its query: ' || (xact_start < query_start)::text FROM pg_catalog.pg_stat_activity
+    WHERE application_name = 'pgcdc-map' AND wait_event_type = 'Lock' AND datname = current_database();
+COMMIT;
+END
+wait_for 'a lock' 60 grep -q locked locked
+exits 0 'a catalog that is locked' pgcdc-map -m m.yml -d '' --check
+wait
+is "$(grep -o 'begun.*' locked)" 'begun before its query: true' 'is read in one transaction'
 
 # Keys and replica identities --------------------------------------------------------
 

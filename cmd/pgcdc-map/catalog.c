@@ -60,7 +60,7 @@ take_table(struct catalog_table *t, const PGresult *res, int row)
 	struct buf name = { 0 };
 
 	*t = (struct catalog_table) { .relation = rel,
-		.publications = xstrdup(PQgetvalue(res, row, T_PUBLICATIONS)),
+		.publications = catalog_text(res, row, T_PUBLICATIONS),
 		.insert = catalog_bool(res, row, T_INSERT),
 		.update = catalog_bool(res, row, T_UPDATE),
 		.delete = catalog_bool(res, row, T_DELETE),
@@ -68,8 +68,8 @@ take_table(struct catalog_table *t, const PGresult *res, int row)
 		.different_lists = catalog_bool(res, row, T_LISTS),
 		.partitioned = *PQgetvalue(res, row, T_KIND) == 'p' };
 	rel->relid = catalog_oid(res, row, T_OID);
-	rel->schema = xstrdup(PQgetvalue(res, row, T_SCHEMA));
-	rel->table = xstrdup(PQgetvalue(res, row, T_NAME));
+	rel->schema = catalog_text(res, row, T_SCHEMA);
+	rel->table = catalog_text(res, row, T_NAME);
 	buf_printf(&name, "%s.%s", rel->schema, rel->table);
 	rel->name = buf_cstr(&name);
 	rel->identity = *PQgetvalue(res, row, T_IDENTITY);
@@ -90,7 +90,7 @@ take_column(struct catalog *c, const PGresult *res, int row)
 	rel->column = xrealloc(rel->column, rel->columns * sizeof(*rel->column));
 	t->column = xrealloc(t->column, rel->columns * sizeof(*t->column));
 	rel->column[n] =
-	    (struct relation_column) { .name = xstrdup(PQgetvalue(res, row, C_NAME)),
+	    (struct relation_column) { .name = catalog_text(res, row, C_NAME),
 		    .in_identity = rel->identity == 'f' };
 	t->column[n] = (struct catalog_column) { .number = atoi(PQgetvalue(res, row, C_NUMBER)),
 		.type = catalog_type(c, catalog_oid(res, row, C_TYPE)),
@@ -134,7 +134,7 @@ take_index(struct catalog *c, const PGresult *res, int row)
 	rel = t->relation;
 	t->index = xrealloc(t->index, (t->indexes + 1) * sizeof(*t->index));
 	index = &t->index[t->indexes++];
-	*index = (struct catalog_index) { .name = xstrdup(PQgetvalue(res, row, I_NAME)),
+	*index = (struct catalog_index) { .name = catalog_text(res, row, I_NAME),
 		.primary = catalog_bool(res, row, I_PRIMARY),
 		.deferrable = catalog_bool(res, row, I_DEFERRABLE),
 		.valid = catalog_bool(res, row, I_VALID),
@@ -212,7 +212,7 @@ read_absent(struct catalog *c, const char *const *publications)
 
 	for (int row = 0; res != NULL && row < PQntuples(res); row++) {
 		c->absent = xrealloc(c->absent, (c->absents + 1) * sizeof(*c->absent));
-		c->absent[c->absents++] = xstrdup(PQgetvalue(res, row, 0));
+		c->absent[c->absents++] = catalog_text(res, row, 0);
 	}
 	PQclear(res);
 	return status;

@@ -21,13 +21,13 @@ static const char sql_format[] = CATALOG_PUBLISHED
     " LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = pt.pubid AND r.prrelid = pt.relid"
     " WHERE pt.pubupdate OR pt.pubdelete),"
     " ident AS (SELECT c.oid AS relid, c.relreplident AS kind, a.attname, a.attnum, a.attgenerated"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-    " AND a.attnum > 0 AND NOT a.attisdropped"
-    " WHERE (c.relreplident = 'f' OR EXISTS (SELECT FROM pg_catalog.pg_index i"
+    " FROM (SELECT leaf AS relid FROM part UNION SELECT relid FROM pt) x"
+    " JOIN pg_catalog.pg_class c ON c.oid = x.relid JOIN pg_catalog.pg_attribute a"
+    " ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " WHERE c.relreplident = 'f' OR EXISTS (SELECT FROM pg_catalog.pg_index i"
     " WHERE i.indrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])"
     " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident"
     " WHEN 'd' THEN i.indisprimary AND i.indimmediate END))"
-    " AND (c.oid IN (SELECT leaf FROM part) OR c.oid IN (SELECT relid FROM pt)))"
     " SELECT part.relid, flaw.kind, part.relreplident,"
     " pg_catalog.min(part.name) FILTER (WHERE part.leaf <> part.relid),"
     " pg_catalog.count(DISTINCT part.leaf),"
@@ -83,10 +83,10 @@ take(struct catalog *c, const PGresult *res, int row)
 	t->flaw[t->flaws++] =
 	    (struct catalog_flaw) { .kind = kind_of(*PQgetvalue(res, row, KIND)),
 		    .identity = *PQgetvalue(res, row, IDENTITY),
-		    .part = PQgetisnull(res, row, PART) ? NULL : xstrdup(PQgetvalue(res, row, PART)),
+		    .part = PQgetisnull(res, row, PART) ? NULL : catalog_text(res, row, PART),
 		    .parts = strtoul(PQgetvalue(res, row, PARTS), NULL, 10),
-		    .publications = xstrdup(PQgetvalue(res, row, PUBLICATIONS)),
-		    .columns = xstrdup(PQgetvalue(res, row, COLUMNS)),
+		    .publications = catalog_text(res, row, PUBLICATIONS),
+		    .columns = catalog_text(res, row, COLUMNS),
 		    .update = catalog_bool(res, row, UPDATE),
 		    .delete = catalog_bool(res, row, DELETE) };
 }

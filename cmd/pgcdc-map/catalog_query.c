@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "catalog_query.h"
 #include "log.h"
+#include "utf8.h"
 
 /* A catalog that is locked, or that so many tables make slow, is no reason to hang. */
 #define STATEMENT_TIMEOUT "60s"
@@ -37,17 +38,21 @@ connect_failed(PGconn *conn)
 {
 	static const char *const passing[] = { "too many connections", "too many clients",
 		"remaining connection slots", "starting up", "shutting down", "recovery mode",
-		"accepting connections", "terminating connection", "timeout expired" };
+		"accepting connections", "terminating connection", "timeout expired", "unexpected eof" };
 	static const char *const lasting[] = { "FATAL:", "invalid", "missing \"=\"",
 		"unterminated", "unrecognized", "could not match", "definition of service",
-		"service file", "no password supplied", "does not support SSL", "certificate" };
+		"service file", "no password supplied", "does not support SSL", "certificate",
+		"channel binding", "SSL error", "requires" };
+	/* Before the words: names that the user gave, which may have any of them. */
+	static const char *const prefixes[] = { "could not translate host name",
+		"could not look up" };
 	const char *words = PQerrorMessage(conn);
+	bool permanent = has_any(words, lasting, sizeof(lasting) / sizeof(lasting[0])) &&
+	    !has_any(words, passing, sizeof(passing) / sizeof(passing[0])) &&
+	    !has_any(words, prefixes, sizeof(prefixes) / sizeof(prefixes[0]));
 
 	say("cannot connect to PostgreSQL", words);
-	if (has_any(words, lasting, sizeof(lasting) / sizeof(lasting[0])) &&
-	    !has_any(words, passing, sizeof(passing) / sizeof(passing[0])))
-		return CATALOG_PERMANENT;
-	return CATALOG_TEMPORARY;
+	return permanent ? CATALOG_PERMANENT : CATALOG_TEMPORARY;
 }
 
 static void
@@ -90,9 +95,18 @@ catalog_connect(struct catalog *c, const char *conninfo)
 	PQsetNoticeReceiver(conn, take_notice, NULL);
 	status = catalog_query(c,
 	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES ('search_path', ''),"
-	    " ('statement_timeout', '" STATEMENT_TIMEOUT "'), ('default_transaction_read_only', 'on'))"
-	    " AS s (n, v)",
+	    /* What the planner thinks of the catalog's functions would have all compiled. */
+	    " ('statement_timeout', '" STATEMENT_TIMEOUT "'), ('jit', 'off'),"
+	    /* As for the reader: a name that is no UTF-8 is none of the server's business. */
+	    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
+	    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)",
 	    "cannot set the session's settings", 0, NULL, &res);
+	PQclear(res);
+	if (status != CATALOG_OK)
+		return status;
+	/* All is to be of one moment: a table that is changed meanwhile is old or new in whole. */
+	status = catalog_query(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	    "cannot begin a transaction", 0, NULL, &res);
 	PQclear(res);
 	return status;
 }
@@ -106,6 +120,9 @@ is_passing(const char *sqlstate)
 	/* Without one the connection is gone. */
 	if (sqlstate == NULL)
 		return true;
+	/* ERRCODE_PROTOCOL_VIOLATION: a replication connection, which takes no such queries. */
+	if (strcmp(sqlstate, "08P01") == 0)
+		return false;
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (strncmp(sqlstate, classes[i], 2) == 0)
 			return true;
@@ -119,13 +136,35 @@ catalog_query(struct catalog *c, const char *sql, const char *what, int n,
 	bool passing;
 
 	*res = PQexecParams(c->conn, sql, n, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(*res) == PGRES_TUPLES_OK)
+	if (PQresultStatus(*res) == PGRES_TUPLES_OK || PQresultStatus(*res) == PGRES_COMMAND_OK)
 		return CATALOG_OK;
 	say(what, *res != NULL ? PQresultErrorMessage(*res) : PQerrorMessage(c->conn));
 	passing = is_passing(*res != NULL ? PQresultErrorField(*res, PG_DIAG_SQLSTATE) : NULL);
 	PQclear(*res);
 	*res = NULL;
 	return passing ? CATALOG_TEMPORARY : CATALOG_PERMANENT;
+}
+
+char *
+catalog_text(const PGresult *res, int row, int column)
+{
+	const char *s = PQgetvalue(res, row, column);
+	size_t left = strlen(s);
+	struct buf b = { 0 };
+
+	buf_reserve(&b, 1);
+	while (left > 0) {
+		size_t n = utf8_char(s, left);
+
+		if (n > 0)
+			buf_add(&b, s, n);
+		else
+			buf_printf(&b, "\\x%02x", (unsigned char)*s);
+		n += n == 0;
+		s += n;
+		left -= n;
+	}
+	return buf_cstr(&b);
 }
 
 uint32_t

@@ -37,6 +37,12 @@ struct catalog_table *catalog_table(const struct catalog *, uint32_t relid);
 enum catalog_status catalog_flaws_read(struct catalog *, const char *const *publications,
     const char *attnames) __attribute__((warn_unused_result));
 
+/*
+ * A text, to be freed.  Bytes of names that are no UTF-8, which a database with the encoding
+ * SQL_ASCII can have, are \xNN, as pgcdc-read writes them.
+ */
+char *catalog_text(const PGresult *, int row, int column) __attribute__((warn_unused_result));
+
 uint32_t catalog_oid(const PGresult *, int row, int column);
 bool catalog_bool(const PGresult *, int row, int column);
 

@@ -80,12 +80,14 @@ define(struct catalog *c, const PGresult *res, int row)
 {
 	uint32_t oid = catalog_oid(res, row, OID);
 	struct catalog_type *t = find_or_add(c, oid);
-	const char *schema = PQgetvalue(res, row, SCHEMA);
+	char *schema = catalog_text(res, row, SCHEMA), *own = catalog_text(res, row, NAME);
 	struct buf name = { 0 };
 
 	if (strcmp(schema, "pg_catalog") != 0)
 		buf_printf(&name, "%s.", schema);
-	buf_adds(&name, PQgetvalue(res, row, NAME));
+	buf_adds(&name, own);
+	free(schema);
+	free(own);
 	free(t->name);
 	t->name = buf_cstr(&name);
 	t->kind = kind_of(*PQgetvalue(res, row, KIND));
@@ -99,7 +101,7 @@ define(struct catalog *c, const PGresult *res, int row)
 			continue;
 		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
 		t->field[t->fields++] =
-		    (struct catalog_field) { .name = xstrdup(PQgetvalue(res, row, FIELD)),
+		    (struct catalog_field) { .name = catalog_text(res, row, FIELD),
 			    .type = find_or_add(c, catalog_oid(res, row, FIELD_TYPE)),
 			    .typmod = typmod_at(res, row, FIELD_TYPMOD) };
 	}

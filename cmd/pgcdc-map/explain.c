@@ -8,6 +8,29 @@
 #define TAB       14
 #define FIELD_TAB 24
 
+/*
+ * Names of tables, columns and fields can have line feeds in them, so a line ends with a NUL
+ * until all is there, and what then is a control character is of a name.
+ */
+static void
+end_line(struct buf *b)
+{
+	buf_addc(b, '\0');
+}
+
+static void
+put_visible(struct buf *b, const struct buf *lines)
+{
+	for (size_t i = 0; i < lines->len; i++) {
+		unsigned char c = (unsigned char)lines->data[i];
+
+		if (c == '\0')
+			buf_addc(b, '\n');
+		else
+			problem_put_char(b, c);
+	}
+}
+
 /* A line's name, and blanks up to the tab: tab columns behind the indent. */
 static void
 put_name(struct buf *b, unsigned indent, const char *name, unsigned tab)
@@ -24,7 +47,7 @@ put_line(struct buf *b, const char *name, const char *value)
 	put_name(b, 4, name, TAB);
 	for (; *value != '\0'; value++)
 		buf_addc(b, *value == '\n' ? ' ' : *value);
-	buf_addc(b, '\n');
+	end_line(b);
 }
 
 static void
@@ -34,7 +57,7 @@ put_template(struct buf *b, const char *name, const struct template *t)
 		return;
 	put_name(b, 4, name, TAB);
 	template_put(b, t);
-	buf_addc(b, '\n');
+	end_line(b);
 }
 
 /*
@@ -76,9 +99,10 @@ put_truncate(struct buf *b, const struct rule *rule)
 
 	put_name(b, 4, "truncate", TAB);
 	if (rule->truncate_query != NULL)
-		buf_printf(b, "delete the documents that match %s\n", rule->truncate_query);
+		buf_printf(b, "delete the documents that match %s", rule->truncate_query);
 	else
-		buf_printf(b, "%s\n", texts[rule->truncate]);
+		buf_adds(b, texts[rule->truncate]);
+	end_line(b);
 }
 
 static bool
@@ -102,8 +126,9 @@ put_rule(struct buf *b, const struct mapping *m, const struct rule *rule)
 
 	struct buf script = { 0 };
 
-	buf_printf(b, "rule for %s (%s:%u:%u)\n", rule->table, m->file, rule->at.line,
+	buf_printf(b, "rule for %s (%s:%u:%u)", rule->table, m->file, rule->at.line,
 	    rule->at.column);
+	end_line(b);
 	if (rule->also)
 		put_line(b, "also", "later rules are looked at as well");
 	put_template(b, "index", &rule->index);
@@ -214,7 +239,7 @@ put_field(struct buf *b, const struct plan *plan, const struct plan_field *f)
 		if (slot->kind == SLOT_OLD && !column->in_identity)
 			buf_adds(b, ": null, for it is outside the replica identity");
 	}
-	buf_addc(b, '\n');
+	end_line(b);
 }
 
 static void
@@ -241,22 +266,25 @@ put_table(struct buf *b, const struct catalog_table *t, const struct plan *plan)
 {
 	const struct relation *rel = t->relation;
 
-	buf_printf(b, "    table %s\n", rel->name);
+	buf_printf(b, "    table %s", rel->name);
+	end_line(b);
 	put_name(b, 6, "publication", TAB);
-	buf_printf(b, "%s:%s%s%s%s\n", t->publications, t->insert ? " insert" : "",
+	buf_printf(b, "%s:%s%s%s%s", t->publications, t->insert ? " insert" : "",
 	    t->update ? " update" : "", t->delete ? " delete" : "",
 	    t->truncate ? " truncate" : "");
+	end_line(b);
 	put_name(b, 6, "identity", TAB);
 	put_identity(b, rel);
-	buf_addc(b, '\n');
+	end_line(b);
 	if (plan->rule->id.parts == 0 && !plan->rule->no_id) {
 		put_name(b, 6, "id", TAB);
 		for (size_t i = 0; i < plan->id.pieces; i++)
 			buf_printf(b, "%s{%s}", i > 0 ? "|" : "",
 			    rel->column[plan->id.piece[i].column].name);
-		buf_addc(b, '\n');
+		end_line(b);
 	}
-	buf_adds(b, "      fields\n");
+	buf_adds(b, "      fields");
+	end_line(b);
 	for (size_t i = 0; i < plan->document.fields; i++)
 		put_field(b, plan, &plan->document.field[i]);
 }
@@ -281,7 +309,7 @@ put_pair(struct buf *b, const char *field, const char *before, const struct colu
 	buf_printf(b, "%s%s", before, name->column);
 	if (conversion)
 		put_conversion(b, name);
-	buf_addc(b, '\n');
+	end_line(b);
 }
 
 static void
@@ -293,7 +321,7 @@ put_rule_fields(struct buf *b, const struct rule *rule)
 	else
 		put_names(b, rule->exclude.n > 0 ? "of all columns but " : "of all columns",
 		    &rule->exclude);
-	buf_addc(b, '\n');
+	end_line(b);
 	for (size_t i = 0; i < rule->rename.n; i++)
 		put_pair(b, rule->rename.list[i].text, "", &rule->rename.list[i], false);
 	for (size_t i = 0; i < rule->old.n; i++)
@@ -303,7 +331,7 @@ put_rule_fields(struct buf *b, const struct rule *rule)
 	for (size_t i = 0; i < rule->set.children; i++) {
 		put_name(b, 6, rule->set.child[i].name, FIELD_TAB);
 		put_given(b, &rule->set.child[i]);
-		buf_addc(b, '\n');
+		end_line(b);
 	}
 }
 
@@ -325,8 +353,10 @@ put_tables(struct buf *b, const struct catalog *c, const struct rule *rule)
 				any = true;
 			}
 	}
-	if (!any)
-		buf_adds(b, "    no published table\n");
+	if (!any) {
+		buf_adds(b, "    no published table");
+		end_line(b);
+	}
 }
 
 static void
@@ -337,23 +367,30 @@ put_left(struct buf *b, const struct catalog *c)
 	for (size_t i = 0; i < c->tables; i++) {
 		if (c->table[i].relation->plan != NULL)
 			continue;
-		if (first)
-			buf_adds(b, "no rule, so that rows are dropped\n");
+		if (first) {
+			buf_adds(b, "no rule, so that rows are dropped");
+			end_line(b);
+		}
 		first = false;
-		buf_printf(b, "    table %s\n", c->table[i].relation->name);
+		buf_printf(b, "    table %s", c->table[i].relation->name);
+		end_line(b);
 	}
 }
 
 void
 explain(struct buf *b, const struct mapping *m, const struct catalog *c)
 {
+	struct buf lines = { 0 };
+
 	for (size_t i = 0; i < m->rules; i++) {
-		put_rule(b, m, &m->rule[i]);
+		put_rule(&lines, m, &m->rule[i]);
 		if (c != NULL)
-			put_tables(b, c, &m->rule[i]);
+			put_tables(&lines, c, &m->rule[i]);
 		else
-			put_rule_fields(b, &m->rule[i]);
+			put_rule_fields(&lines, &m->rule[i]);
 	}
 	if (c != NULL)
-		put_left(b, c);
+		put_left(&lines, c);
+	put_visible(b, &lines);
+	buf_free(&lines);
 }

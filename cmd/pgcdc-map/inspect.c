@@ -54,7 +54,9 @@ report_one(const struct options *o, const struct problem *one, bool plain)
 	buf_adds(&line, o->mapping);
 	if (one->at.line > 0)
 		buf_printf(&line, ":%u:%u", one->at.line, one->at.column);
-	buf_printf(&line, ": %s%s", plain ? words[one->level] : "", one->what);
+	buf_printf(&line, ": %s", plain ? words[one->level] : "");
+	for (const char *s = one->what; *s != '\0'; s++)
+		problem_put_char(&line, (unsigned char)*s);
 	if (plain)
 		fprintf(stderr, "%s\n", buf_cstr(&line));
 	else

@@ -80,6 +80,17 @@ problems_sort(struct problems *p)
 }
 
 void
+problem_put_char(struct buf *b, unsigned char c)
+{
+	if (c == '\n')
+		buf_adds(b, "\\n");
+	else if (c < 0x20 || c == 0x7f)
+		buf_printf(b, "\\u%04x", c);
+	else
+		buf_addc(b, (char)c);
+}
+
+void
 problems_free(struct problems *p)
 {
 	for (size_t i = 0; i < p->n; i++)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
+
 /*
  * What is wrong with a mapping file: collected, so that one run shows everything.
  */
@@ -45,6 +47,9 @@ void problem_note(struct problems *, struct mark, const char *fmt, ...)
 
 /* Order them by place: some are found late. */
 void problems_sort(struct problems *);
+
+/* Append a byte of a message: control characters, which names can have, as \n or \u0007. */
+void problem_put_char(struct buf *, unsigned char);
 
 void problems_free(struct problems *);
 
