@@ -3,9 +3,9 @@
 #   make            build the programs into build/bin
 #   make check      install what is missing, build, run all tests (real servers)
 #   make check-matrix   what talks to PostgreSQL, on 14 to 18
-#   make check-long     longer runs: 200 random workloads, longer outages
-#   make asan       the reader's tests with AddressSanitizer and UBSan
-#   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each)
+#   make check-long     longer runs: more random workloads and types, longer outages
+#   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
+#   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
@@ -44,6 +44,8 @@ FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
+# So many inputs for each, if given, however long that takes.
+FUZZ_RUNS =
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 
@@ -130,9 +132,9 @@ check-long:
 	sh tests/deps
 	$(MAKE) all tests
 	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/3d-read-memory.t \
-	    tests/54-outage.t
+	    tests/54-outage.t tests/57-types.t tests/58-json.t tests/59-parent-child.t
 
-# The unit tests and the reader's, with sanitizers.
+# The unit tests, the reader's and the mapper's, with sanitizers.
 asan:
 	sh tests/deps
 	$(MAKE) B=build/asan CFLAGS='$(SANITIZE)' all tests
@@ -142,7 +144,7 @@ fuzz:
 	sh tests/deps fuzz
 	$(MAKE) B=build/fuzz CC=clang REPLAY= LDFLAGS=-fsanitize=fuzzer \
 	    CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
-	sh tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+	sh tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(FUZZ_RUNS)
 fuzzers: $(FUZZ)
 
 demo:

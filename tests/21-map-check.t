@@ -259,7 +259,7 @@ like "$(cat err)" 'longer than 1 MiB' 'and that is said'
 
 # order EARLIER LATER: the warnings about a rule for the one after a rule for the other.
 order() {
-	printf 'tables:\n  - { table: "%s", index: c }\n  - { table: "%s", index: c }\n' \
+	printf 'tables:\n  - { table: "%s", index: "{table}" }\n  - { table: "%s", index: "{table}" }\n' \
 	    "$1" "$2" >m.yml
 	pgcdc-map -m m.yml --check 2>&1
 	echo "$?"
@@ -274,5 +274,41 @@ for pair in 'a.b a.*' 'a.* b.c' 'a.b* a.*' 'a.? a.*' 'a.[b]* a.[bc]*' 'a.*c a.*d
 	# shellcheck disable=SC2086
 	is "$(set -f && order $pair)" 0 "no warning: $pair"
 done
+
+# shared TABLE REST TABLE REST: what is said of two rules.
+shared() {
+	printf 'tables:\n  - { table: %s, index: %s }\n  - { table: %s, index: %s }\n' "$@" >m.yml
+	pgcdc-map -m m.yml --check 2>&1
+	echo "$?"
+}
+is "$(shared a.b all c.d all)" 'm.yml:3:26: warning: index "all" is that of "a.b" at line 2, too: rows of both with one primary key are one document; such as id: "{table}-{…}"
+0' 'two tables whose keys would meet in one index'
+is "$(shared a.b x 'c.*' all)" 'm.yml:3:26: warning: index "all" is that of all tables like "c.*": rows of several with one primary key are one document; such as index: "{table}"
+0' 'all tables of a pattern'
+is "$(shared a.b all c.d 'all, id: "{table}-{id}"')" 0 'but not with ids of their own'
+is "$(shared a.b all c.d 'all, on: { insert: ignore, update: partial }')" 0 'nor where a document is to be of two rows'
+
+# Limits ----------------------------------------------------------------------------
+
+{
+	printf 'tables:\n  - table: a.b\n    index: c\n    fields:\n      exclude: ['
+	i=0
+	while [ "$((i += 1))" -le 10001 ]; do
+		printf 'c%d,' "$i"
+	done
+	echo ']'
+} >m.yml
+exits 100 'too many columns' pgcdc-map -m m.yml --check
+like "$(cat err)" 'm.yml:5:[0-9]+: exclude has more than 10000 columns' 'are an error'
+{
+	printf 'tables:\n  - table: a.b\n    index: c\n    fields:\n      rename: {'
+	i=0
+	while [ "$((i += 1))" -le 10001 ]; do
+		printf 'c%d: d,' "$i"
+	done
+	echo '}'
+} >m.yml
+exits 100 'too many keys' pgcdc-map -m m.yml --check
+like "$(cat err)" 'm.yml:5:[0-9]+: rename has more than 10000 keys' 'are one, too'
 
 done_testing

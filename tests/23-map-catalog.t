@@ -102,6 +102,10 @@ says 100 'warning: table public.part is in publication p, and no rule takes it: 
     'a partition, and a rule that is left nothing'
 sql 'DROP PUBLICATION p; CREATE PUBLICATION p FOR ALL TABLES'
 rules 'table: public.p*, index: a' 'table: public.u*, index: b'
+sql 'CREATE PUBLICATION empty'
+exits 0 'a publication of nothing' pgcdc-map -m m.yml -d '' -p empty --check
+like "$(cat err)" '^m.yml: warning: no table of this database is in a publication that was named' 'is warned about'
+sql 'DROP PUBLICATION empty'
 says 0 'warning: table public.books is in publication p, and no rule takes it: its rows are dropped
 warning: table public.more is in publication p, and no rule takes it: its rows are dropped' \
     'all tables are those that can be published'
@@ -156,18 +160,55 @@ says 0 '2:47: warning: table public.users: stable names column "s", a column tha
 rules 'table: public.users, index: b, fields: { rename: { id: name }, old: { name: created_on } }'
 says 100 '2:5: table public.users: two columns would become field "name"
 2:77: table public.users: two columns would become field "created_on"' 'two columns for one field'
-tables 'CREATE TABLE "Users" (id int PRIMARY KEY, _id int, _x int, ".a" int, "a.b" int, a int, "j.k" int, j jsonb);
+tables 'CREATE TABLE "Users" (id int PRIMARY KEY, _id int, _x int, _feature int, "a. " int, ".a" int, "a.b" int, a int, "j.k" int, j jsonb);
 CREATE PUBLICATION p FOR TABLE "Users"'
 rules 'table: public.Users, index: "x-{table}"'
 says 100 '2:5: table public.Users: search servers refuse a field "_id", which is a name of their own; fields: { rename: { _id: another } }
 2:5: warning: table public.Users: field "_x" begins as search servers'\'' own names do
-2:5: table public.Users: search servers refuse a field ".a": with dots it is a path, whose parts are not empty; give it another name by "rename"
+2:5: table public.Users: search servers refuse a field "_feature", which is a name of their own; fields: { rename: { _feature: another } }
+2:5: table public.Users: search servers refuse a field "a. ": with dots it is a path, whose parts are neither empty nor blank; give it another name by "rename"
+2:5: table public.Users: field "a. " would be in field "a", which is no object; give it another name by "rename"
+2:5: table public.Users: search servers refuse a field ".a": with dots it is a path, whose parts are neither empty nor blank; give it another name by "rename"
 2:5: warning: table public.Users: field "a.b" is a path to search servers: "a" becomes an object
 2:5: table public.Users: field "a.b" would be in field "a", which is no object; give it another name by "rename"
 2:5: warning: table public.Users: field "j.k" is a path to search servers: "j" becomes an object
 2:35: table public.Users: index "x-Users": index names are lower case' 'names that search servers refuse'
-rules 'table: public.Users, index: "{table|lower}", fields: { rename: { _id: an_id }, exclude: [.a, a.b, j.k, _x] }'
+rules 'table: public.Users, index: "{table|lower}", fields: { rename: { _id: an_id }, exclude: [.a, a.b, j.k, _x, _feature, "a. "] }'
 says 0 '' 'and the remedies'
+tables 'CREATE TYPE h AS (street text, _id int); CREATE DOMAIN hd AS h;
+CREATE TABLE t (id int PRIMARY KEY, h h, h2 hd, h_street text); CREATE PUBLICATION p FOR TABLE t'
+rules 'table: public.t, index: t, fields: { flatten: { h: h_, h2: a_ } }' \
+    'table: public.t, index: u, fields: { flatten: [h, h2] }'
+sed -i '2s/index/also: true, &/' m.yml
+says 100 '2:67: table public.t: flatten of column "h" has a member "h_street", and there is such a field: no document can have both; give the members another prefix
+3:5: table public.t: search servers refuse a field "_id", which is a name of their own; fields: { rename: { _id: another } }
+3:5: table public.t: search servers refuse a field "_id", which is a name of their own; fields: { rename: { _id: another } }
+3:57: table public.t: flatten of column "h2" has a member "street", and there is such a field: no document can have both; give the members another prefix
+3:57: table public.t: flatten of column "h2" has a member "_id", and there is such a field: no document can have both; give the members another prefix' 'members of flattened values'
+rules 'table: public.t, index: t, fields: { exclude: [h2], set: { h.street: x, h.no: 1 } }'
+says 100 '2:5: warning: table public.t: field "h.street" is a path to search servers: "h" becomes an object
+2:5: table public.t: field "h.street" would be twice in a document: field "h" has a member of that name; give it another name
+2:5: warning: table public.t: field "h.no" is a path to search servers: "h" becomes an object' 'a member that is set'
+tables "CREATE TABLE t (id int PRIMARY KEY, j json, jb jsonb, a int NOT NULL, n text, u uuid NOT NULL, main text);
+ALTER TABLE t ALTER main SET STORAGE MAIN; CREATE UNIQUE INDEX ON t (a, id); CREATE UNIQUE INDEX ON t (u, id);
+ALTER TABLE t ADD UNIQUE (n); ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t"
+rules 'table: public.t, index: t, id: "{id}{a}"'
+says 0 '2:38: warning: table public.t: nothing stands between {id} and {a} in the id, so that several rows can have one; {id}|{a}' 'an id of columns without a separator'
+rules 'table: public.t, index: t, id: "{id}{u}"'
+says 0 '' 'unless one is always as long'
+rules 'table: public.t, index: t, id: "{n}", where: "a > 1 and (n is not null and id > 0)", fields: { exclude: [j, jb] }'
+says 0 '' 'a null that the condition does not let through'
+says 0 '2:38: note: table public.t: column "n" can make an id longer than 512 bytes, which then makes the row a reject, by "long_id"' 'and that may be long, which -v says' -v
+rules 'table: public.t, index: t, id: "{n}", where: "a > 1 or n is not null"'
+says 0 '2:38: warning: table public.t: column "n" may be null, and a row without id is rejected; NOT NULL, or {n|default:…}' 'and one that it does'
+rules 'table: public.t, index: t, fields: { exclude: [main] }'
+says 0 '2:5: note: table public.t: in "j", keys that an object has twice stay, which servers can refuse, by "duplicate_keys", empty ones stay, which servers can refuse, by "empty_keys", and line breaks between values are left out
+2:5: note: table public.t: in "jb", empty keys of objects stay, which servers can refuse, by "empty_keys"' 'keys of json, which -v says' -v
+rules "table: public.t, index: $(printf %0256d 0)-x"
+says 100 '2:31: table public.t: the index has 258 bytes without its columns, and search servers take 255' 'an index that is too long'
+sql 'ALTER TABLE t REPLICA IDENTITY DEFAULT'
+rules 'table: public.t, index: t, toast: omit, fields: { include: [id, main] }'
+says 0 '2:5: warning: table public.t: a large value of "main" that an update leaves alone is missing in the document, by "toast"; ALTER TABLE public.t REPLICA IDENTITY FULL' 'large values of STORAGE MAIN'
 tables "CREATE TYPE pair AS (a int, b text); CREATE DOMAIN day AS date; CREATE DOMAIN words AS text;
 CREATE TABLE t (id int PRIMARY KEY, b bool, i int, n numeric, d day, tz timestamptz, ti time, iv interval, u uuid,
     j json, r int4range, tr tstzrange, by bytea, c pair, pt point, box box, w words, da date[]);
@@ -224,7 +265,7 @@ is "$(cat err)$(sed 1,/fields/d out | tail -n 1)" "        ä\\xe9$(printf '%18s
 sql "DROP DATABASE ${ID}_ascii"
 
 # A lock that the last one of its queries waits for.
-psql -Xq <<'END' >locked 2>&1 &
+psql -Xq <<'SQL' >locked 2>&1 &
 BEGIN; LOCK TABLE pg_catalog.pg_range; SELECT 'locked';
 DO $$ BEGIN FOR i IN 1..600 LOOP
 	EXIT WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE NOT granted AND relation = 3541);
@@ -233,7 +274,7 @@ END LOOP; END $$;
 SELECT 'begun before its query: ' || (xact_start < query_start)::text FROM pg_catalog.pg_stat_activity
     WHERE application_name = 'pgcdc-map' AND wait_event_type = 'Lock' AND datname = current_database();
 COMMIT;
-END
+SQL
 wait_for 'a lock' 60 grep -q locked locked
 exits 0 'a catalog that is locked' pgcdc-map -m m.yml -d '' --check
 wait
@@ -491,6 +532,27 @@ like "$(cat err) $(cat out)" 'warning:.*REPLICA.*' 'are both'
 
 # --template -------------------------------------------------------------------------
 
+# Patterns that take the same indexes, and names of templates.
+tables 'CREATE TABLE t (id int PRIMARY KEY, tenant text NOT NULL); ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t'
+cat >three.yml <<END
+tables:
+  - { table: public.t, index: "$ID-{tenant}-x", also: true }
+  - { table: public.t, index: "$ID-{tenant|upper}-{id}x", also: true }
+  - { table: public.t, index: "$ID-_-x", also: true }
+  - { table: public.t, index: "{tenant|lower}" }
+END
+pgcdc-map -m three.yml -d '' -p p --template >out 2>err
+n=$((500 + 100 * (${#ID} + 3)))
+is "$(sed -n '/^PUT/p' out; sed -n '/^{/p' out | jq .priority)" "PUT /_index_template/pgcdc-$ID-_-x
+PUT /_index_template/pgcdc-$ID-_-_x
+PUT /_index_template/pgcdc-$ID-_-x.2
+$n
+$((n + 1))
+$((n + 100))" 'each has a name and a priority of its own'
+like "$(cat err)" 'three.yml:5:31: warning: the index has nothing but columns' 'and what is for all indexes is none'
+mv out three
+exits 100 'not when asked for, either' pgcdc-map -m three.yml -d '' -p p '--template=*'
+
 tables "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TYPE place AS (street text, no int, at timestamptz, tags text[]);
 CREATE DOMAIN price AS numeric(12, 2); CREATE TYPE floatspan AS RANGE (subtype = float8);
 CREATE TABLE t (id int8 PRIMARY KEY, tenant text NOT NULL, i2 int2, i4 int4, o oid, f4 float4, f8 float8, b bool,
@@ -594,5 +656,14 @@ is "$(es GET "$ID-wide/_settings" | jq -r '.[].settings.index.mapping.total_fiel
     'an index of many fields may have them'
 es DELETE "_index_template/$ID-1" >null
 es DELETE "_index_template/$ID-2" >null
+# Each line with a request has one with its body behind it.
+while read -r put path && read -r body; do
+	printf '%s\n' "$body" >body
+	es "$put" "${path#/}" @body </dev/null || diag "$path"
+done <three >answers
+is "$(grep -o acknowledged answers | wc -l)" 3 'a node takes patterns that meet' || diag <answers
+while read -r put path && read -r body; do
+	es DELETE "${path#/}" </dev/null
+done <three >null
 
 done_testing

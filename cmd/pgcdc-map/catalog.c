@@ -28,7 +28,9 @@ enum { T_OID, T_SCHEMA, T_NAME, T_IDENTITY, T_KIND, T_PUBLICATIONS, T_INSERT, T_
 /* Generated columns are published by 18 only, and then attnames has them. */
 static const char columns_sql[] = CATALOG_PUBLISHED
     " SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,"
-    " a.attlen = -1 AND a.attstorage IN ('x', 'e')"
+    /* MAIN, too, but for numeric, inet and cidr, which have it by themselves and are short. */
+    " a.attlen = -1 AND (a.attstorage IN ('x', 'e')"
+    " OR a.attstorage = 'm' AND a.atttypid NOT IN (1700, 869, 650))"
     " FROM pg_catalog.pg_attribute a"
     " WHERE a.attnum > 0 AND NOT a.attisdropped AND EXISTS (SELECT FROM pt"
     " WHERE pt.relid = a.attrelid AND (pt.attnames IS NULL OR a.attname = ANY (pt.attnames)))"

@@ -20,8 +20,12 @@ enum catalog_status check_tables(const struct mapping *, struct catalog *, struc
 /* Has the relation a plan of this rule? */
 bool check_takes(const struct rule *, const struct relation *);
 
-/* For check.c: one rule and one table, check_plan.c; of that the values, check_value.c. */
+/*
+ * For check.c: one rule and one table, check_plan.c; of that the fields, check_field.c, and
+ * the values, check_value.c.
+ */
 void check_plan(const struct catalog_table *, const struct plan *, struct problems *);
+void check_fields(const struct catalog_table *, const struct plan *, struct problems *);
 void check_values(const struct catalog_table *, const struct plan *, struct problems *);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "compiler.h"
-#include "field_type.h"
+#include "expr_node.h"
 #include "rule.h"
 
 struct check {
@@ -132,6 +132,36 @@ index_flaw(const struct check *c, const struct catalog_index *index)
 	return NULL;
 }
 
+/* Are all its texts of one length? */
+static bool
+is_fixed(const struct check *c, const struct plan_piece *piece)
+{
+	const struct filter *last = piece->filters > 0 ? &piece->filter[piece->filters - 1] : NULL;
+
+	return last != NULL ? last->kind == FILTER_HASH
+	                    : strcmp(c->table->column[piece->column].type->name, "uuid") == 0;
+}
+
+/* 1 and 11 have the text of 11 and 1. */
+static void
+check_separators(const struct check *c)
+{
+	for (size_t i = 1; i < c->plan->id.pieces; i++) {
+		const struct plan_piece *piece = &c->plan->id.piece[i], *before = piece - 1;
+
+		if (piece->before_len > 0 || piece->kind != PIECE_COLUMN ||
+		    before->kind != PIECE_COLUMN || is_fixed(c, piece) || is_fixed(c, before))
+			continue;
+		problem_warning(c->problems, c->rule->id.at,
+		    "table %s: nothing stands between {%s} and {%s} in the id, so that several rows "
+		    "can have one; {%s}|{%s}",
+		    c->relation->name, c->relation->column[before->column].name,
+		    c->relation->column[piece->column].name,
+		    c->relation->column[before->column].name,
+		    c->relation->column[piece->column].name);
+	}
+}
+
 static void
 check_unique(const struct check *c)
 {
@@ -143,8 +173,10 @@ check_unique(const struct check *c)
 	for (size_t i = 0; i < c->table->indexes; i++) {
 		const char *why = index_flaw(c, &c->table->index[i]);
 
-		if (why == NULL)
+		if (why == NULL) {
+			check_separators(c);
 			return;
+		}
 		if (*why == '\0' || flawed != NULL)
 			continue;
 		flawed = &c->table->index[i];
@@ -163,6 +195,19 @@ check_unique(const struct check *c)
 		    c->relation->name);
 }
 
+/* Does the condition let no row pass whose column is null? */
+static bool
+excludes_null(const struct expr *e, const char *column)
+{
+	if (e == NULL)
+		return false;
+	for (size_t i = 0; e->op == EXPR_AND && i < e->args; i++)
+		if (excludes_null(e->arg[i], column))
+			return true;
+	return e->op == EXPR_IS_NULL && e->negated && e->arg[0]->op == EXPR_COLUMN &&
+	    !e->arg[0]->is_old && strcmp(e->arg[0]->text, column) == 0;
+}
+
 /* A null is no id, no index and no routing. */
 static void
 check_nulls(const struct check *c, const struct plan_text *t, struct mark at)
@@ -171,7 +216,8 @@ check_nulls(const struct check *c, const struct plan_text *t, struct mark at)
 		const struct plan_piece *piece = &t->piece[i];
 
 		if (piece->kind != PIECE_COLUMN || has_default(piece) ||
-		    c->table->column[piece->column].not_null)
+		    c->table->column[piece->column].not_null ||
+		    excludes_null(c->rule->where.expr, c->relation->column[piece->column].name))
 			continue;
 		problem_warning(c->problems, at,
 		    "table %s: column \"%s\" may be null, and a row without %s is %s; NOT NULL, or "
@@ -179,6 +225,68 @@ check_nulls(const struct check *c, const struct plan_text *t, struct mark at)
 		    c->relation->name, c->relation->column[piece->column].name, t->what,
 		    t == &c->plan->id && c->plan->policy->skip_null_id ? "left out" : "rejected",
 		    c->relation->column[piece->column].name);
+	}
+}
+
+/*
+ * Lengths
+ */
+
+/* As all search servers have it. */
+#define INDEX_MAX 255
+#define ID_MAX    512
+
+static void
+check_index_length(const struct check *c)
+{
+	size_t len = c->plan->index.tail_len;
+
+	for (size_t i = 0; i < c->plan->index.pieces; i++)
+		len += c->plan->index.piece[i].before_len;
+	if (len > INDEX_MAX)
+		problem_error(c->problems, c->rule->index.at,
+		    "table %s: the index has %zu bytes without its columns, and search servers take "
+		    "%d",
+		    c->relation->name, len, INDEX_MAX);
+}
+
+/* Text of any length, or of varchar(n), whose characters have four bytes at most. */
+static bool
+may_be_long(const struct check *c, const struct plan_piece *piece)
+{
+	const struct catalog_column *column = &c->table->column[piece->column];
+	const struct catalog_type *t = column->type;
+	int32_t typmod = column->typmod;
+
+	for (size_t k = 0; k < piece->filters; k++)
+		if (piece->filter[k].kind == FILTER_HASH ||
+		    (piece->filter[k].kind == FILTER_LEFT && piece->filter[k].count <= ID_MAX / 4))
+			return false;
+	for (; t->kind == TYPE_DOMAIN; t = t->of)
+		typmod = t->typmod;
+	if (t->kind != TYPE_BASE)
+		return t->kind != TYPE_ENUM;
+	if (strcmp(t->name, "varchar") == 0 || strcmp(t->name, "bpchar") == 0)
+		return typmod < 4 || typmod - 4 > ID_MAX / 4;
+	return strcmp(t->name, "text") == 0 || strcmp(t->name, "bytea") == 0 ||
+	    strcmp(t->name, "json") == 0 || strcmp(t->name, "jsonb") == 0 ||
+	    strcmp(t->name, "xml") == 0 || strcmp(t->name, "numeric") == 0;
+}
+
+static void
+check_id_length(const struct check *c)
+{
+	for (size_t i = 0; !c->rule->no_id && i < c->plan->id.pieces; i++) {
+		const struct plan_piece *piece = &c->plan->id.piece[i];
+
+		if (piece->kind != PIECE_COLUMN || !may_be_long(c, piece))
+			continue;
+		problem_note(c->problems, c->rule->id.parts > 0 ? c->rule->id.at : c->rule->at,
+		    "table %s: column \"%s\" can make an id longer than %d bytes, which then %s, by "
+		    "\"long_id\"",
+		    c->relation->name, c->relation->column[piece->column].name, ID_MAX,
+		    c->plan->policy->hash_long_id ? "is hashed" : "makes the row a reject");
+		return;
 	}
 }
 
@@ -302,85 +410,6 @@ check_old_rows(const struct check *c)
 		    c->relation->name, c->full);
 }
 
-/*
- * Fields
- */
-
-static void
-check_name(const struct check *c, const char *name)
-{
-	/* As documents of Elasticsearch 7 to 9 and OpenSearch 1 to 3 must not have them. */
-	static const char *const taken[] = { "_id", "_index", "_source", "_type", "_routing",
-		"_version", "_seq_no", "_primary_term", "_field_names", "_ignored", "_nested_path" };
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strcmp(name, taken[i]) == 0) {
-			problem_error(c->problems, c->rule->at,
-			    "table %s: search servers refuse a field \"%s\", which is a name of their "
-			    "own; fields: { rename: { %s: another } }",
-			    c->relation->name, name, name);
-			return;
-		}
-	if (len == 0 || name[0] == '.' || name[len - 1] == '.' || strstr(name, "..") != NULL)
-		problem_error(c->problems, c->rule->at,
-		    "table %s: search servers refuse a field \"%s\": with dots it is a path, whose "
-		    "parts are not empty; give it another name by \"rename\"",
-		    c->relation->name, name);
-	else if (strchr(name, '.') != NULL)
-		problem_warning(c->problems, c->rule->at,
-		    "table %s: field \"%s\" is a path to search servers: \"%.*s\" becomes an object",
-		    c->relation->name, name, (int)strcspn(name, "."), name);
-	else if (name[0] == '_')
-		problem_warning(c->problems, c->rule->at,
-		    "table %s: field \"%s\" begins as search servers' own names do",
-		    c->relation->name, name);
-}
-
-/* "a" and "a.b": the first one must be an object. */
-static void
-check_paths(const struct check *c, const struct plan_field *f)
-{
-	for (size_t i = 0; i < c->plan->document.fields; i++) {
-		const struct plan_field *around = &c->plan->document.field[i];
-		size_t len = strlen(around->name);
-		struct field_type type = { 0 };
-
-		if (len == 0 || strncmp(f->name, around->name, len) != 0 || f->name[len] != '.')
-			continue;
-		field_type_of(c->plan, c->table, around, &type);
-		if (type.kind != FIELD_OBJECT && type.kind != FIELD_OPAQUE &&
-		    type.kind != FIELD_DYNAMIC)
-			problem_error(c->problems, c->rule->at,
-			    "table %s: field \"%s\" would be in field \"%s\", which is no object; "
-			    "give it another name by \"rename\"",
-			    c->relation->name, f->name, around->name);
-		field_type_free(&type);
-	}
-}
-
-static void
-check_fields(const struct check *c)
-{
-	bool creates = c->rule->on[CHANGE_INSERT] == DO_CREATE, timestamp = false;
-
-	for (size_t i = 0; i < c->plan->document.fields; i++) {
-		const struct plan_field *f = &c->plan->document.field[i];
-		const struct column_name *convert = f->slot[0].convert;
-
-		timestamp |= strcmp(f->name, "@timestamp") == 0;
-		if (convert != NULL && convert->conversion == CONVERT_FLATTEN)
-			continue;
-		check_name(c, f->name);
-		check_paths(c, f);
-	}
-	if (creates && !timestamp)
-		problem_note(c->problems, c->rule->at,
-		    "table %s: no field is called \"@timestamp\", which documents of a data stream "
-		    "must have",
-		    c->relation->name);
-}
-
 void
 check_plan(const struct catalog_table *t, const struct plan *plan, struct problems *p)
 {
@@ -393,6 +422,8 @@ check_plan(const struct catalog_table *t, const struct plan *plan, struct proble
 
 	check_published(&c);
 	check_unique(&c);
+	check_index_length(&c);
+	check_id_length(&c);
 	check_nulls(&c, &plan->index, c.rule->index.at);
 	if (c.rule->id.parts > 0)
 		check_nulls(&c, &plan->id, c.rule->id.at);
@@ -402,7 +433,7 @@ check_plan(const struct catalog_table *t, const struct plan *plan, struct proble
 	check_condition(&c, &c.rule->where, "where");
 	check_condition(&c, &c.rule->delete_when, "delete_when");
 	check_old_rows(&c);
-	check_fields(&c);
+	check_fields(t, plan, p);
 	check_values(t, plan, p);
 	free(c.full);
 }

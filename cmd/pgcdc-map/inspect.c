@@ -132,6 +132,40 @@ check_old(const struct mapping *m, struct problems *p)
 	problems_sort(p);
 }
 
+/* Is that one index for all rows, whose documents are called after the primary key? */
+static bool
+is_keyed(const struct rule *rule)
+{
+	return rule->id.parts == 0 && !rule->no_id && rule->index.parts == 1 &&
+	    rule->index.part[0].kind == TEMPLATE_TEXT && rule->on[CHANGE_INSERT] == DO_INDEX;
+}
+
+/* The keys of one table are no other's; partial updates and scripts may mean one document. */
+static void
+check_shared(const struct mapping *m, struct problems *p)
+{
+	for (size_t i = 0; i < m->rules; i++) {
+		const struct rule *rule = &m->rule[i], *first = m->rule;
+
+		if (!is_keyed(rule))
+			continue;
+		while (first < rule && (!is_keyed(first) || strcmp(first->table, rule->table) == 0 ||
+		    strcmp(first->index.part[0].text, rule->index.part[0].text) != 0))
+			first++;
+		if (first < rule)
+			problem_warning(p, rule->index.at,
+			    "index \"%s\" is that of \"%s\" at line %u, too: rows of both with one "
+			    "primary key are one document; such as id: \"{table}-{…}\"",
+			    rule->index.part[0].text, first->table, first->at.line);
+		else if (rule->is_pattern)
+			problem_warning(p, rule->index.at,
+			    "index \"%s\" is that of all tables like \"%s\": rows of several with one "
+			    "primary key are one document; such as index: \"{table}\"",
+			    rule->index.part[0].text, rule->table);
+	}
+	problems_sort(p);
+}
+
 static int
 print(struct buf *b)
 {
@@ -211,6 +245,7 @@ inspect(const struct options *o)
 		rc = inspect_database(o, &m, &problems);
 	} else {
 		check_old(&m, &problems);
+		check_shared(&m, &problems);
 		rc = inspect_tables(o, &m, NULL, &problems);
 	}
 	if (rc == EXIT_DONE)
