@@ -425,6 +425,12 @@ if [ "$version" -ge 180000 ]; then
 	is "$(sed '1,/fields/d' out | tr -s ' ')" ' id id int4
  b b int4
  g g int4' 'generated columns that are published'
+	sql 'ALTER TABLE t REPLICA IDENTITY FULL'
+	says 0 '' 'a replica identity with them'
+	sql 'ALTER PUBLICATION p SET (publish_generated_columns = none)'
+	says 100 '2:5: table public.t: publication p leaves out "g" of the replica identity: PostgreSQL refuses updates and deletes; ALTER PUBLICATION … SET (publish_generated_columns = stored)' \
+	    'and one where they are not published'
+	is "$(sql 'INSERT INTO t VALUES (1, 1); UPDATE t SET b = 2' 2>&1 | grep -c 'cannot update')" 1 'PostgreSQL does refuse that'
 fi
 
 # --explain --------------------------------------------------------------------------
