@@ -68,10 +68,10 @@ templates() {
 # store: what happened since the last time, with all policies; nothing may be rejected.
 store() {
 	n=$((n + 1))
-	ok "$n: captured" pgcdc-read -s "$SLOT" -p "$ID" --until-caught-up -o "$T/$n.frames"
+	ok "$n: captured" pgcdc-read -s "$SLOT" -p "$ID" --until-caught-up -o "$T/$flavour-$n.frames"
 	for policy in $policies; do
 		mapping "$policy" >"$T/mapping.yml"
-		ok "$n, $policy: mapped" sh -c "pgcdc-map -m '$T/mapping.yml' <'$T/$n.frames' >'$T/actions'"
+		ok "$n, $policy: mapped" sh -c "pgcdc-map -m '$T/mapping.yml' <'$T/$flavour-$n.frames' >'$T/actions'"
 		pgcdc-cat "$T/actions" | jq -r 'select(.[0] == "X" and .[1] == "reject") | .[7]' |
 		    cut -c 1-200 >"$T/rejects"
 		: >"$T/null"
@@ -155,7 +155,7 @@ all_types() {
 	done
 	sql "UPDATE types.nested SET arrays = NULL"
 	store
-	is "$(pgcdc-cat "$T/$n.frames" | grep -c '^\["U".*{"$absent":true}' | sed 's/^[1-9].*/some/')" \
+	is "$(pgcdc-cat "$T/$flavour-$n.frames" | grep -c '^\["U".*{"$absent":true}' | sed 's/^[1-9].*/some/')" \
 	    some 'large values are not sent'
 	compare "$flavour: a column updated"
 	# Each row has another one's values.
