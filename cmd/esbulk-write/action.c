@@ -81,9 +81,12 @@ get_merge_from(const msgpack_object *v, struct action_line *l)
 	const msgpack_object *o = v->via.array.ptr;
 	struct frame_str routing;
 
-	if (v->type != MSGPACK_OBJECT_ARRAY || v->via.array.size != 3 ||
-	    (o[2].type != MSGPACK_OBJECT_NIL && o[2].type != MSGPACK_OBJECT_STR))
-		return "X has a merge_from that is no array of index, id, and routing or nil";
+	if (v->type != MSGPACK_OBJECT_ARRAY || v->via.array.size < 3 || v->via.array.size > 4 ||
+	    (o[2].type != MSGPACK_OBJECT_NIL && o[2].type != MSGPACK_OBJECT_STR) ||
+	    (v->via.array.size == 4 &&
+	        (o[3].type != MSGPACK_OBJECT_POSITIVE_INTEGER || o[3].via.u64 > INT64_MAX)))
+		return "X has a merge_from that is no array of index, id, routing or nil, and "
+		       "perhaps a version";
 	routing = action_str(&o[2]);
 	if (!legal_index(action_str(&o[0])) || !legal_id(action_str(&o[1])) ||
 	    !utf8_valid(routing.ptr, routing.len))

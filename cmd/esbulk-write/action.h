@@ -19,7 +19,7 @@ struct action_line {
 	struct frame_str pipeline;
 	bool require_alias;
 	const msgpack_object *merge;      /* an array of strings, or NULL */
-	const msgpack_object *merge_from; /* an array: index, id, routing or nil; or NULL */
+	const msgpack_object *merge_from; /* an array, see pgcdc-frame(5); or NULL */
 	bool truncate;
 	struct frame_str pattern, query; /* of truncate */
 };

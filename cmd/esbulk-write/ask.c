@@ -2,6 +2,7 @@
 
 #include "exitcode.h"
 #include "lane.h"
+#include "reject.h"
 
 /*
  * Requests other than bulk requests: their bodies are made here, and their answers are
@@ -92,48 +93,76 @@ lane_ask_done(struct lane *lane)
  */
 
 static int
-missing(void *arg, const struct item *i, bool document, size_t n)
+missing(void *arg, struct item *i, bool document, size_t n)
 {
 	static struct buf index, id;
 	static const char remedy[] = "ALTER TABLE ... REPLICA IDENTITY FULL, or pgcdc-read "
 				     "--toast fetch; what is indexed so is whole after a reload";
 	struct delivery *d = arg;
-	const char *why = document ? "the stored document lacks them"
-	                           : "there is no such document";
-	const struct kv about[] = { kv_str("table", tables_name(&d->tables, i->relid)),
-		lane_item_name("index", i, i->index_at, i->index_len, &index),
-		lane_item_name("id", i, i->id_at, i->id_len, &id) };
+	const char *words = document ? "the stored document lacks them"
+	                             : "there is no such document";
+	struct reject why = { .what = "fields of a row that were to be merged are nowhere",
+		.type = "", .reason = words, .reason_len = strlen(words), .remedy = remedy };
 	int64_t now = now_us();
 
 	d->merge_missing++;
 	if (d->o->merge_reject) {
-		log_error("fields of a row that were to be merged are nowhere", about[0], about[1],
-		    about[2], kv_lsn("lsn", i->lsn), kv_uint("fields", n), kv_str("reason", why),
-		    kv_str("remedy", remedy));
-		return EXIT_PERMANENT;
+		int code = reject_item(d, i, &why);
+
+		return code < 0 ? MERGE_GONE : code;
 	}
 	if (now - d->missing_said_at < SAY_US && !log_on(LOG_DEBUG))
 		return -1;
 	d->missing_said_at = now;
 	log_warn("fields of a row that were to be merged are nowhere: indexed without them",
-	    about[0], about[1], about[2], kv_lsn("lsn", i->lsn), kv_uint("fields", n),
-	    kv_str("reason", why), kv_uint("so_far", d->merge_missing),
-	    kv_str("remedy", remedy));
+	    kv_str("table", tables_name(&d->tables, i->relid)),
+	    lane_item_name("index", i, i->index_at, i->index_len, &index),
+	    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
+	    kv_uint("fields", n), kv_str("reason", words),
+	    kv_uint("so_far", d->merge_missing), kv_str("remedy", remedy));
 	return -1;
 }
 
+/* It cannot read what one of the items wants.  The others are tried again. */
 static int
-cannot_read(const struct lane *lane, const struct merge_problem *p)
+cannot_read(struct lane *lane, const struct merge_problem *p)
 {
-	static struct buf index, id;
-	const struct item *i = p->item;
+	struct reject why = {
+		.what = "the cluster cannot read the document that an action merges",
+		.type = p->error.type,
+		.reason = p->error.reason,
+		.reason_len = strlen(p->error.reason),
+	};
+	struct item *item = p->item;
+	int code;
 
-	log_error("the cluster cannot read the document that an action merges",
-	    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
-	    lane_item_name("index", i, i->index_at, i->index_len, &index),
-	    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
-	    kv_str("type", p->error.type), kv_str("reason", p->error.reason));
-	return EXIT_PERMANENT;
+	items_remove(&lane->sending, item);
+	code = reject_item(lane->delivery, item, &why);
+	if (code >= 0)
+		items_append(&lane->sending, item);
+	(void)lane_put_back(lane);
+	if (lane->waiting.count == 0)
+		queue_close(&lane->delivery->queue, &lane->chunk);
+	return code;
+}
+
+/* Not now, or not before somebody mends the cluster. */
+static int
+cannot_read_yet(struct lane *lane, const struct merge_problem *p, bool loud, int64_t now)
+{
+	struct buf words = { 0 };
+	size_t actions = lane_put_back(lane);
+	int code = -1;
+
+	lane_back_off(lane, now);
+	buf_printf(&words, "%s: %s", p->error.type, p->error.reason);
+	if (loud)
+		code = lane_loud(lane, p->item, 200, words.data, words.len, now);
+	else
+		lane_say_retry(lane, "the cluster could not read some documents: trying again",
+		    200, words.data, words.len, actions, now);
+	buf_free(&words);
+	return code;
 }
 
 static void
@@ -154,24 +183,19 @@ lane_was_read(struct lane *lane, int64_t now)
 	struct delivery *d = lane->delivery;
 	struct json_text answer = { buf_cstr(&lane->got), lane->got.len };
 	struct merge_problem p;
-	struct buf words = { 0 };
-	size_t actions;
+	enum merge_result result;
 	int code;
 
-	switch (merge_check(&lane->sending, answer, &p)) {
+	result = merge_check(&lane->sending, answer, &p);
+	switch (result) {
 	case MERGE_UNREADABLE:
 		return lane_unreadable(
 		    lane, "it does not answer for the documents that were asked for", now);
-	case MERGE_FATAL: return cannot_read(lane, &p);
 	case MERGE_RETRY:
+	case MERGE_LOUD:
 		lane_worked(lane);
-		actions = lane_put_back(lane);
-		lane_back_off(lane, now);
-		buf_printf(&words, "%s: %s", p.error.type, p.error.reason);
-		lane_say_retry(lane, "the cluster could not read some documents: trying again",
-		    200, words.data, words.len, actions, now);
-		buf_free(&words);
-		return -1;
+		return cannot_read_yet(lane, &p, result == MERGE_LOUD, now);
+	case MERGE_REJECT: lane_worked(lane); return cannot_read(lane, &p);
 	case MERGE_GOOD: break;
 	}
 	lane_worked(lane);
@@ -180,6 +204,8 @@ lane_was_read(struct lane *lane, int64_t now)
 	code = merge_apply(&lane->sending, answer, &d->queue, &lane->chunk, missing, d);
 	/* They are formed into a batch anew, for they have grown. */
 	(void)lane_put_back(lane);
+	if (lane->waiting.count == 0)
+		queue_close(&d->queue, &lane->chunk);
 	return code;
 }
 

@@ -43,6 +43,7 @@ enum turn {
 	TURN_NOW,
 	TURN_LATER, /* and so what follows on its document */
 	TURN_END,   /* in the next request, with all behind it */
+	TURN_NEVER, /* forget it */
 };
 
 /* Is all stored that came before on the document? */
@@ -98,6 +99,7 @@ turn(struct lane *lane, struct item *item)
 	case ITEM_MERGE: return merge_turn(lane, item);
 	case ITEM_GATED:
 	case ITEM_CLEAR: return gate_turn(lane, item);
+	case ITEM_VOID: return TURN_NEVER;
 	case ITEM_TRUNCATE: return lane->delivery->waiting == 1 ? TURN_NOW : TURN_LATER;
 	}
 	return TURN_NOW;
@@ -119,6 +121,10 @@ lane_form_batch(struct lane *lane)
 		    ? TURN_NOW
 		    : turn(lane, item);
 
+		if (t == TURN_NEVER) {
+			delivery_let_go(lane->delivery, items_take(&lane->waiting));
+			continue;
+		}
 		if (t == TURN_LATER) {
 			/* A truncate waits for all, and its own deletes come behind it. */
 			if (item->state != ITEM_TRUNCATE) {

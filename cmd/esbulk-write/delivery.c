@@ -89,6 +89,27 @@ delivery_add(struct delivery *d, struct lane *lane, struct item *item)
 	d->arrived++;
 }
 
+void
+delivery_let_go(struct delivery *d, struct item *item)
+{
+	d->waiting--;
+	if (item->state == ITEM_TRUNCATE) {
+		truncate_end(&d->truncate);
+	} else if (item->state == ITEM_MERGE || item->state == ITEM_MERGED) {
+		struct item *old = merge_of(item)->old;
+
+		/* Nothing holds what is moved but the old document: it stays. */
+		if (old != NULL) {
+			old->state = ITEM_VOID;
+			delivery_lane(d, old->document)->stalled = false;
+		}
+	}
+	frontier_done(&d->frontier, item->unit);
+	queue_done(&d->queue, item);
+	if (d->truncate.item != NULL && d->waiting == 1)
+		d->lane[0].stalled = false;
+}
+
 static bool
 ready(const struct lane *lane, bool hurry, int64_t now)
 {

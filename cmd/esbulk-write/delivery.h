@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "buf.h"
+#include "dead.h"
 #include "frontier.h"
 #include "merge.h"
 #include "node.h"
@@ -48,13 +49,17 @@ struct lane {
 	struct answer *answer;
 	struct buf refusal; /* the start of an answer that is no bulk answer */
 	size_t max_docs, max_bytes; /* of a request, as the cluster takes them */
+	size_t suspects;            /* see trouble.c: first of waiting, one of them is bad */
+	unsigned errors;            /* requests answered by 500 in a row */
 	unsigned failures;          /* in a row */
 	unsigned unreadable;        /* answers in a row */
 	int64_t unreadable_since;
 	int64_t backoff_until;
-	/* The last answer's first error of each kind, for the log. */
-	const struct item *fatal_item;
-	struct answer_error fatal, retry;
+	/* The answer's errors: first of those to be tried again, and all of rejected items. */
+	const struct item *loud_item;
+	struct answer_error loud, retry;
+	struct buf rejects; /* see reject.h */
+	int64_t loud_since; /* 0: the lane has nothing of the kind */
 	/* Documents of the batch, so that unversioned actions on one never share it. */
 	uint64_t seen[64];
 	bool unversioned;
@@ -86,8 +91,15 @@ struct delivery {
 	bool ever_worked;    /* the cluster took a request */
 	int64_t denied_since; /* 0: not denied */
 	int64_t said_at;      /* when a retry was logged last */
+	int64_t loud_said_at; /* when one that somebody must look at was */
 	int64_t missing_said_at; /* when a merge that found nothing was */
 	struct truncate truncate;
+	struct dead dead;
+	uint64_t dead_letters;
+	size_t dead_in_row;      /* without an action stored in between */
+	int64_t dead_said_at;
+	struct buf lone;         /* what the last request of one action was refused with */
+	unsigned lone_equal;     /* how often, with no request taken in between */
 	uint64_t stored, conflicts, retries, requests;
 	uint64_t merge_missing; /* merges that lacked something */
 };
@@ -131,6 +143,9 @@ int delivery_work(struct delivery *, bool hurry);
 
 /* When delivery_work must be called next for what libcurl does not know of. */
 int64_t delivery_due(const struct delivery *);
+
+/* The item's action is done for, however: forget it, and count it in its unit. */
+void delivery_let_go(struct delivery *, struct item *);
 
 static inline bool
 delivery_empty(const struct delivery *d)

@@ -47,6 +47,23 @@ frontier_begin(struct frontier *f)
 	f->in_unit = true;
 }
 
+void
+frontier_about(struct frontier *f, int64_t time, bool has_xid, uint32_t xid)
+{
+	struct unit *u = at(f, f->end - 1);
+
+	u->time = time;
+	u->has_xid = has_xid;
+	u->xid = xid;
+}
+
+const struct unit *
+frontier_unit(const struct frontier *f, uint64_t unit)
+{
+	assert(unit >= f->first && unit < f->end);
+	return at(f, unit);
+}
+
 uint64_t
 frontier_add(struct frontier *f)
 {

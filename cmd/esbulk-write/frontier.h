@@ -15,6 +15,9 @@
 struct unit {
 	uint64_t seq, lsn;
 	uint64_t open; /* actions not yet done */
+	int64_t time;  /* of its B, as xid and has_xid */
+	uint32_t xid;
+	bool has_xid;
 	bool complete; /* its C was read */
 	bool dropped;  /* its C will never come: nothing is acknowledged for it */
 };
@@ -29,6 +32,12 @@ struct frontier {
 
 /* B: open a unit, or begin the open one again; its open actions stay counted. */
 void frontier_begin(struct frontier *);
+
+/* What the open unit's B says, for whom its items concern. */
+void frontier_about(struct frontier *, int64_t time, bool has_xid, uint32_t xid);
+
+/* The unit of an item that is not done. */
+const struct unit *frontier_unit(const struct frontier *, uint64_t unit);
 
 /* An action of the open unit was taken; returns what its item keeps as unit. */
 uint64_t frontier_add(struct frontier *);

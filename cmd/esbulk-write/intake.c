@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "intake.h"
+#include "reject.h"
 
 static const char too_high[] =
     "the unit's LSN is too high to make a version: 2^56 or more";
@@ -63,6 +64,8 @@ make_gone(struct intake *in, const struct frame_action *a, uint64_t document,
 	 */
 	if (old == document)
 		*old_version = version;
+	else if (in->line.merge_from->via.array.size == 4 && versioned)
+		*old_version = from[3].via.u64;
 	else if (make_version(in, &gone, old, &versioned, old_version) != 0)
 		return NULL;
 	action_build(
@@ -153,18 +156,38 @@ take_truncate(struct intake *in, const struct frame_action *a)
 }
 
 const char *
+intake_check(struct intake *in, const struct frame_action *a)
+{
+	return action_check(a, &in->line);
+}
+
+int
+intake_reject(struct intake *in, struct frame_action *a, const char *what, const char *type,
+    const char *reason, size_t len)
+{
+	struct reject why = { .what = what, .type = type, .reason = reason, .reason_len = len };
+	bool versioned;
+	uint64_t version;
+
+	/* As it would have been sent, for a replay is another unit. */
+	if (make_version(in, a, action_document(a->index, a->id), &versioned, &version) == 0 &&
+	    versioned) {
+		a->versioned = VERSION_GIVEN;
+		a->version = version;
+	}
+	return reject_action(in->delivery, &in->begin, a, &why);
+}
+
+const char *
 intake_action(struct intake *in, const struct frame_action *a)
 {
 	struct delivery *d = in->delivery;
 	struct action_line *l = &in->line;
-	const char *why = action_check(a, l);
 	uint64_t document, version;
 	struct lane *lane;
 	struct item *item;
 	bool versioned;
 
-	if (why != NULL)
-		return why;
 	if (l->truncate)
 		return take_truncate(in, a);
 	/* What has no id goes to the lanes in turn. */

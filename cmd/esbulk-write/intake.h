@@ -20,7 +20,18 @@ struct intake {
 	uint64_t actions;
 };
 
-/* Take an action of the open unit; NULL, or what is wrong with it. */
+/* NULL, or why the action cannot be sent.  To be asked before anything else. */
+const char *intake_check(struct intake *, const struct frame_action *)
+    __attribute__((warn_unused_result));
+
+/*
+ * It cannot, or the mapper said so: a dead letter, whose version is then set.  An exit status
+ * (logged), or -1.
+ */
+int intake_reject(struct intake *, struct frame_action *, const char *what, const char *type,
+    const char *reason, size_t len) __attribute__((warn_unused_result));
+
+/* Take an action of the open unit that is good; NULL, or why that cannot be. */
 const char *intake_action(struct intake *, const struct frame_action *)
     __attribute__((warn_unused_result));
 

@@ -4,10 +4,12 @@
 #include "exitcode.h"
 #include "lane.h"
 #include "log.h"
+#include "reject.h"
 #include "verdict.h"
 
 #define FIRST_READS 16   /* documents of a read, before their size is known */
 #define REFUSAL_MAX 2048 /* bytes of a refusal that are kept for the log */
+#define REJECTS_MAX ((size_t)64 * 1024) /* bytes of what rejected items' answers say */
 
 /*
  * Requests
@@ -54,14 +56,20 @@ on_item(void *arg, struct item *item, const struct answer_error *e)
 	struct lane *lane = arg;
 	enum verdict v;
 
-	if (e->status == 500 && item->errors < UINT8_MAX)
+	if ((e->status == 500 || e->status > 504) && item->errors < UINT8_MAX)
 		item->errors++;
-	v = verdict_item((enum frame_op)item->op, e->status, e->type, item->errors);
+	v = verdict_item(
+	    (enum frame_op)item->op, e->status, e->type, e->reason, item->errors);
+	/* Too much to remember: it will be said once more. */
+	if (v == VERDICT_REJECT && lane->rejects.len >= REJECTS_MAX)
+		v = VERDICT_RETRY;
 	item->status = (uint16_t)e->status;
 	item->verdict = (uint8_t)v;
-	if (v == VERDICT_FATAL && lane->fatal_item == NULL) {
-		lane->fatal_item = item;
-		lane->fatal = *e;
+	if (v == VERDICT_REJECT) {
+		reject_note(&lane->rejects, e);
+	} else if (v == VERDICT_LOUD && lane->loud_item == NULL) {
+		lane->loud_item = item;
+		lane->loud = *e;
 	} else if (v == VERDICT_RETRY && lane->retry.status == 0) {
 		lane->retry = *e;
 	}
@@ -74,10 +82,10 @@ take_answer(char *p, size_t size, size_t n, void *arg)
 	long status = 0;
 
 	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (verdict_request(status) == REQUEST_ANSWERED && lane->request != LANE_BULK) {
+	if (status == HTTP_OK && lane->request != LANE_BULK) {
 		if (!lane_take_text(lane, p, size * n))
 			return 0;
-	} else if (verdict_request(status) == REQUEST_ANSWERED) {
+	} else if (status == HTTP_OK) {
 		/* What is wrong with it is said at its end. */
 		(void)!answer_feed(lane->answer, p, size * n);
 	} else if (lane->refusal.len < REFUSAL_MAX) {
@@ -102,8 +110,9 @@ set_bulk(struct lane *lane)
 	lane->request = LANE_BULK;
 	lane->cursor = lane->sending.first;
 	lane->cursor_off = 0;
-	lane->fatal_item = NULL;
-	lane->fatal.status = lane->retry.status = 0;
+	lane->loud_item = NULL;
+	lane->loud.status = lane->retry.status = 0;
+	lane->rejects.len = 0;
 	lane->answer = answer_new(&lane->sending, on_item, lane);
 	if (curl_easy_setopt(lane->easy, CURLOPT_URL, lane->node->bulk_url) != CURLE_OK)
 		return -1;
@@ -121,6 +130,8 @@ lane_send(struct lane *lane, int64_t now)
 	lane_form_batch(lane);
 	if (lane->sending.count == 0) {
 		lane->stalled = true;
+		if (lane->waiting.count == 0)
+			queue_close(&d->queue, &lane->chunk);
 		return -1;
 	}
 	lane->refusal.len = 0;
@@ -145,22 +156,16 @@ lane_send(struct lane *lane, int64_t now)
  * Answers
  */
 
+/* The item, in no list, got an answer that tells it off. */
 static int
-rejected(struct lane *lane)
+rejected(struct lane *lane, struct item *item, const struct answer_error *e)
 {
-	static struct buf index, id;
-	const struct item *i = lane->fatal_item;
-	const struct answer_error *e = &lane->fatal;
+	struct reject why = { .what = "the cluster rejected an action", .status = e->status,
+		.type = e->type, .reason = e->reason, .reason_len = strlen(e->reason),
+		.remedy = "mend the mapping, the index or the row, then start again: nothing "
+			  "behind it was confirmed; or give --dead-letter" };
 
-	log_error("the cluster rejected an action",
-	    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
-	    kv_str("op", frame_op_names[i->op]),
-	    lane_item_name("index", i, i->index_at, i->index_len, &index),
-	    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
-	    kv_int("status", e->status), kv_str("type", e->type), kv_str("reason", e->reason),
-	    kv_str("remedy", "mend the mapping, the index or the row, then start again: "
-	                     "nothing behind it was confirmed"));
-	return EXIT_PERMANENT;
+	return reject_item(lane->delivery, item, &why);
 }
 
 /* A document is stored that was merged from another: the other's delete may go. */
@@ -183,11 +188,9 @@ lane_store(struct delivery *d, struct item *item)
 	if (item->status == 409)
 		d->conflicts++;
 	d->stored++;
-	d->waiting--;
-	frontier_done(&d->frontier, item->unit);
-	queue_done(&d->queue, item);
-	if (d->truncate.item != NULL && d->waiting == 1)
-		d->lane[0].stalled = false;
+	d->dead_in_row = 0;
+	item->state = ITEM_PLAIN;
+	delivery_let_go(d, item);
 }
 
 void
@@ -196,54 +199,76 @@ lane_worked(struct lane *lane)
 	node_worked(lane->node);
 	lane->delivery->ever_worked = true;
 	lane->delivery->denied_since = 0;
-	lane->unreadable = 0;
+	lane->delivery->lone_equal = 0;
+	lane->unreadable = lane->errors = 0;
 }
 
-/* Every item has its answer: let go of what is stored, keep what must come again. */
+/* What the cluster did not take waits again.  An exit status (logged), or -1. */
+static int
+again(struct lane *lane, struct items *items, unsigned tries, int64_t now)
+{
+	bool loud = lane->loud_item != NULL;
+	const struct answer_error *e = loud ? &lane->loud : &lane->retry;
+	struct buf words = { 0 };
+	int code = -1;
+
+	/* What else goes through does not make the cluster ready for these. */
+	lane->failures = tries - 1;
+	lane_back_off(lane, now);
+	buf_printf(&words, "%s: %s", e->type, e->reason);
+	if (loud)
+		code = lane_loud(lane, lane->loud_item, e->status, words.data, words.len, now);
+	else
+		lane_say_retry(lane, "the cluster did not take some actions: trying again",
+		    e->status, words.data, words.len, items->count, now);
+	buf_free(&words);
+	return code;
+}
+
+/* Every item has its answer: let go of what is done, keep what must come again. */
 static int
 settle(struct lane *lane, int64_t now)
 {
-	struct delivery *d = lane->delivery;
-	struct items again;
+	size_t sent = lane->sending.count, noted = 0;
+	struct items left;
 	struct item *item;
 	unsigned tries = 0;
 	int code = -1;
 
-	if (lane->fatal_item != NULL)
-		code = rejected(lane);
-	items_init(&again);
+	items_init(&left);
 	while ((item = items_take(&lane->sending)) != NULL) {
 		if (item->verdict == VERDICT_STORED) {
-			lane_store(d, item);
-		} else {
-			if (item->tries < UINT8_MAX)
-				item->tries++;
-			if (item->tries > tries)
-				tries = item->tries;
-			items_append(&again, item);
+			lane_store(lane->delivery, item);
+			continue;
 		}
-	}
-	if (again.count > 0 && code < 0) {
-		const struct answer_error *e = &lane->retry;
-		struct buf words = { 0 };
+		if (item->verdict == VERDICT_REJECT && code < 0) {
+			struct answer_error e;
 
-		/* What else goes through does not make the cluster ready for these. */
-		lane->failures = tries - 1;
-		lane_back_off(lane, now);
-		buf_printf(&words, "%s: %s", e->type, e->reason);
-		lane_say_retry(lane, "the cluster did not take some actions: trying again",
-		    e->status, words.data, words.len, again.count, now);
-		buf_free(&words);
+			reject_noted(&lane->rejects, &noted, &e);
+			if ((code = rejected(lane, item, &e)) < 0)
+				continue;
+		}
+		if (item->tries < UINT8_MAX)
+			item->tries++;
+		if (item->tries > tries)
+			tries = item->tries;
+		items_append(&left, item);
+	}
+	if (lane->loud_item == NULL)
+		lane->loud_since = 0;
+	if (left.count > 0 && code < 0) {
+		code = again(lane, &left, tries, now);
 	} else {
 		lane->failures = 0;
-		if (lane->max_bytes < d->o->batch_bytes)
+		if (lane->max_bytes < lane->delivery->o->batch_bytes)
 			lane->max_bytes += lane->max_bytes / 8;
-		if (lane->max_bytes > d->o->batch_bytes)
-			lane->max_bytes = d->o->batch_bytes;
+		if (lane->max_bytes > lane->delivery->o->batch_bytes)
+			lane->max_bytes = lane->delivery->o->batch_bytes;
 	}
-	items_prepend(&lane->waiting, &again);
+	lane_cleared(lane, sent - left.count);
+	items_prepend(&lane->waiting, &left);
 	if (lane->waiting.count == 0)
-		queue_close(&d->queue, &lane->chunk);
+		queue_close(&lane->delivery->queue, &lane->chunk);
 	return code;
 }
 
@@ -280,7 +305,7 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 	int code = -1;
 
 	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
-	good = rc == CURLE_OK && verdict_request(status) == REQUEST_ANSWERED;
+	good = rc == CURLE_OK && status == HTTP_OK;
 	curl_multi_remove_handle(d->multi, lane->easy);
 	lane->busy = false;
 	d->busy--;
@@ -288,7 +313,7 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 		code = answered(lane, now);
 	} else if (lane->request != LANE_BULK && lane_ask_failed(lane, status, now, &code)) {
 		/* That was all. */
-	} else if (rc == CURLE_OK || verdict_request(status) == REQUEST_TOO_LARGE) {
+	} else if (rc == CURLE_OK || status == HTTP_TOO_LARGE) {
 		/* Behind a 413 the connection is often closed at once, its words may be cut. */
 		code = lane_refused(lane, status, now);
 	} else if (permanent_curl(rc) && !d->ever_worked) {

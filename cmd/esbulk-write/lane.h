@@ -4,6 +4,9 @@
 #include "delivery.h"
 #include "log.h"
 
+#define HTTP_OK        200
+#define HTTP_TOO_LARGE 413
+
 /*
  * What lane.c, ask.c and trouble.c have in common: the life of a lane's request.
  */
@@ -46,6 +49,16 @@ void lane_node_trouble(struct lane *, int64_t now);
 /* Log that actions are tried again; at most one a second. */
 void lane_say_retry(struct lane *, const char *why, long status, const char *words,
     size_t len, size_t actions, int64_t now);
+
+/*
+ * The lane cannot go on before somebody mends the cluster: say so, once a second, until it
+ * has lasted too long.  An exit status (logged), or -1.
+ */
+int lane_loud(struct lane *, const struct item *, long status, const char *words, size_t len,
+    int64_t now);
+
+/* So many actions of a request are done for. */
+void lane_cleared(struct lane *, size_t done);
 
 /* A request was answered by another status than 200.  An exit status (logged), or -1. */
 int lane_refused(struct lane *, long status, int64_t now);

@@ -126,9 +126,14 @@ copy_string(char *to, size_t size, struct json_text object, const char *name)
 static enum merge_result
 judge(const struct found *f, struct answer_error *e)
 {
-	static const char *const fatal[] = { "illegal_argument_exception",
-		"routing_missing_exception", "index_closed_exception", "security_exception",
-		"null_pointer_exception" };
+	static const struct {
+		const char *type;
+		enum merge_result result;
+	} known[] = { { "illegal_argument_exception", MERGE_REJECT },
+		{ "routing_missing_exception", MERGE_REJECT },
+		{ "null_pointer_exception", MERGE_REJECT },
+		{ "index_closed_exception", MERGE_LOUD },
+		{ "security_exception", MERGE_LOUD } };
 
 	if (f->error.p == NULL)
 		return MERGE_GOOD;
@@ -137,9 +142,9 @@ judge(const struct found *f, struct answer_error *e)
 	copy_string(e->reason, sizeof(e->reason), f->error, "reason");
 	if (strcmp(e->type, "index_not_found_exception") == 0)
 		return MERGE_GOOD;
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
-		if (strcmp(e->type, fatal[i]) == 0)
-			return MERGE_FATAL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(e->type, known[i].type) == 0)
+			return known[i].result;
 	return MERGE_RETRY;
 }
 
@@ -152,7 +157,7 @@ merge_check(const struct items *items, struct json_text answer, struct merge_pro
 
 	if (!json_valid(answer) || docs.p == NULL || (w = json_open(docs)).close != ']')
 		return MERGE_UNREADABLE;
-	for (const struct item *i = items->first; i != NULL; i = i->next) {
+	for (struct item *i = items->first; i != NULL; i = i->next) {
 		int n = i->state != ITEM_MERGE ? 0 : merge_of(i)->old != NULL ? 2 : 1;
 
 		while (n-- > 0) {
@@ -210,6 +215,20 @@ look_in(struct want *want, size_t n, const struct found *f)
 			}
 }
 
+/* Behind the last name. */
+static const char *
+name_end(const struct merge *m)
+{
+	const char *p = m->data + m->wanted;
+	uint32_t len;
+
+	for (uint32_t i = 0; i < m->names; i++) {
+		memcpy(&len, p, sizeof(len));
+		p += sizeof(len) + len;
+	}
+	return p;
+}
+
 /*
  * An action line and its body with what was found put before the body's last bracket, to
  * be the text of a new item.
@@ -223,7 +242,7 @@ grow(const struct item *item, const struct want *want, struct json_text body,
 	struct json_text name, value;
 	struct json_walk w = json_open(body);
 	bool first = json_next(&w, &name, &value) != 1;
-	size_t line, len;
+	size_t line, len, asked;
 	struct item *new;
 
 	more.len = 0;
@@ -238,7 +257,9 @@ grow(const struct item *item, const struct want *want, struct json_text body,
 	}
 	line = (size_t)(body.p - item->text);
 	len = line + body.n + more.len + 1;
-	new = queue_add(q, chunk, merge_room(len, sizeof(*m)));
+	/* What was asked for stays, for dead letters. */
+	asked = (size_t)(name_end(m) - m->data);
+	new = queue_add(q, chunk, merge_room(len, sizeof(*m) + asked));
 	/* All but the list's link and the memory's owner. */
 	memcpy((char *)new + offsetof(struct item, unit),
 	    (const char *)item + offsetof(struct item, unit),
@@ -248,7 +269,8 @@ grow(const struct item *item, const struct want *want, struct json_text body,
 	memcpy(new->text + len - 2, "}\n", 2);
 	new->len = (uint32_t)len;
 	*merge_of(new) = (struct merge) { .old = m->old, .version = m->version,
-		.old_version = m->old_version };
+		.old_version = m->old_version, .names = m->names, .wanted = m->wanted };
+	memcpy(merge_of(new)->data, m->data, asked);
 	if (more.cap > MORE_KEPT)
 		buf_free(&more);
 	return new;
@@ -336,6 +358,10 @@ merge_apply(struct items *items, struct json_text answer, struct queue *q,
 			item = merge_one(item, &docs, q, chunk, &missing, &document);
 			if (missing > 0)
 				code = fn(arg, item, document, missing);
+			if (code == MERGE_GONE) {
+				code = -1;
+				continue;
+			}
 		}
 		items_append(&done, item);
 	}

@@ -59,12 +59,13 @@ void merge_ask(struct buf *, const struct items *);
 enum merge_result {
 	MERGE_GOOD,
 	MERGE_UNREADABLE, /* this is no answer to merge_ask */
-	MERGE_RETRY,      /* a document could not be read now; see error */
-	MERGE_FATAL,      /* nor ever; see error and item */
+	MERGE_RETRY,      /* a document could not be read now; see item and error */
+	MERGE_LOUD,       /* not before somebody mends the cluster; the same */
+	MERGE_REJECT,     /* nor ever; the same, and item too */
 };
 
 struct merge_problem {
-	const struct item *item;
+	struct item *item;
 	struct answer_error error; /* status is 0 */
 };
 
@@ -72,8 +73,12 @@ struct merge_problem {
 enum merge_result merge_check(const struct items *, struct json_text answer,
     struct merge_problem *) __attribute__((warn_unused_result));
 
-/* Called where members that were asked for are nowhere; missing says how many. */
-typedef int merge_missing_fn(void *arg, const struct item *, bool document, size_t missing);
+/*
+ * Called where members that were asked for are nowhere; missing says how many.  It returns
+ * -1, or MERGE_GONE when it took the item over, or what merge_apply is to return.
+ */
+#define MERGE_GONE (-2)
+typedef int merge_missing_fn(void *arg, struct item *, bool document, size_t missing);
 
 /*
  * Give the items what they wait for: those that grow move into new memory of the queue.

@@ -23,6 +23,9 @@ enum {
 	OPT_TIMEOUT,
 	OPT_VERSION_EPOCH,
 	OPT_MERGE_MISSING,
+	OPT_DEAD_LETTER,
+	OPT_DEAD_LETTER_LIMIT,
+	OPT_GIVE_UP,
 };
 
 static const struct option longopts[] = {
@@ -39,6 +42,9 @@ static const struct option longopts[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "version-epoch", required_argument, NULL, OPT_VERSION_EPOCH },
 	{ "merge-missing", required_argument, NULL, OPT_MERGE_MISSING },
+	{ "dead-letter", required_argument, NULL, OPT_DEAD_LETTER },
+	{ "dead-letter-limit", required_argument, NULL, OPT_DEAD_LETTER_LIMIT },
+	{ "give-up", required_argument, NULL, OPT_GIVE_UP },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -64,7 +70,11 @@ static const char usage_text[] =
     "      --version-epoch N    0 to 6; raise it when the source's LSNs start over (0)\n"
     "      --merge-missing index|reject\n"
     "                           what to do where no stored document has what a merge\n"
-    "                           wants: index without it (default), or stop\n"
+    "                           wants: index without it (default), or reject\n"
+    "      --dead-letter FILE   append what is rejected to FILE, and go on\n"
+    "      --dead-letter-limit N[:M]\n"
+    "                           stop after N dead letters in a row (100), or M in all\n"
+    "      --give-up SECONDS    try so long what somebody must mend (180)\n"
     "  -v, --verbose            say more\n"
     "  -h, --help               this text\n"
     "  -V, --version            the version\n";
@@ -168,6 +178,20 @@ set_login(struct options *o, const char *user, const char *password_file)
 	free(password);
 }
 
+/* N or N:M. */
+static void
+set_dead_limits(struct options *o, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
+	char *row = xstrndup(text, n);
+
+	o->dead_in_row = number(row, "--dead-letter-limit", 0, UINT32_MAX);
+	o->dead_total =
+	    colon != NULL ? number(colon + 1, "--dead-letter-limit", 0, UINT32_MAX) : 0;
+	free(row);
+}
+
 static bool
 merge_rejects(const char *word)
 {
@@ -191,7 +215,8 @@ options_parse(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options) { .lanes = 4, .batch_docs = 10000, .batch_bytes = 5 << 20,
-		.queue_bytes = 16 << 20, .timeout_s = 120 };
+		.queue_bytes = 16 << 20, .timeout_s = 120, .give_up_us = 180 * INT64_C(1000000),
+		.dead_in_row = 100 };
 	log_init("esbulk-write", 0);
 	while ((c = getopt_long(argc, argv, "u:a:vhV", longopts, NULL)) != -1) {
 		switch (c) {
@@ -221,6 +246,11 @@ options_parse(int argc, char **argv, struct options *o)
 			o->version_epoch = number(optarg, "--version-epoch", 0, 6);
 			break;
 		case OPT_MERGE_MISSING: o->merge_reject = merge_rejects(optarg); break;
+		case OPT_DEAD_LETTER: o->dead_letter = optarg; break;
+		case OPT_DEAD_LETTER_LIMIT: set_dead_limits(o, optarg); break;
+		case OPT_GIVE_UP:
+			o->give_up_us = 1000000 * (int64_t)number(optarg, "--give-up", 0, 86400);
+			break;
 		case 'h': show(usage_text); break;
 		case 'V': show("esbulk-write " PGCDC_VERSION "\n"); break;
 		default: exit(EXIT_PERMANENT); /* getopt has said what is wrong */

@@ -138,3 +138,17 @@ items_take(struct items *l)
 	l->bytes -= item->len;
 	return item;
 }
+
+void
+items_remove(struct items *l, struct item *item)
+{
+	struct item **at = &l->first;
+
+	while (*at != item)
+		at = &(*at)->next;
+	*at = item->next;
+	if (l->end == &item->next)
+		l->end = at;
+	l->count--;
+	l->bytes -= item->len;
+}

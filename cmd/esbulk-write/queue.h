@@ -21,6 +21,7 @@ enum item_state {
 	ITEM_GATED,  /* deletes what a merge is to read: for which everything before it must
 	              * be stored */
 	ITEM_CLEAR,  /* the same when it is: the merge may read, and must be stored itself */
+	ITEM_VOID,   /* never: the action that it follows was rejected */
 	ITEM_TRUNCATE, /* everything before it must be stored */
 };
 
@@ -41,7 +42,7 @@ struct item {
 	uint16_t status;    /* of the last answer */
 	uint8_t op;         /* enum frame_op */
 	uint8_t verdict;    /* enum verdict, of the last answer */
-	uint8_t errors;     /* answers of 500, saturating */
+	uint8_t errors;     /* answers of 500, its request's too, saturating */
 	uint8_t tries;      /* answers to try again in a row, saturating */
 	bool versioned;
 	uint8_t state;      /* enum item_state */
@@ -98,6 +99,8 @@ void items_init(struct items *);
 void items_append(struct items *, struct item *);
 /* Put all of front before what list holds; front is empty then. */
 void items_prepend(struct items *list, struct items *front);
+/* Take one that is in the list. */
+void items_remove(struct items *, struct item *);
 /* Take the first; NULL when there is none. */
 struct item *items_take(struct items *);
 

@@ -13,7 +13,7 @@ find(const struct tables *t, uint32_t relid)
 }
 
 void
-tables_put(struct tables *t, const struct frame_relation *r)
+tables_put(struct tables *t, const struct frame *f, const struct frame_relation *r)
 {
 	struct table *e = find(t, r->relid);
 	struct buf name = { 0 };
@@ -28,13 +28,28 @@ tables_put(struct tables *t, const struct frame_relation *r)
 	}
 	free(e->name);
 	e->name = buf_cstr(&name);
+	e->frame.len = 0;
+	buf_add(&e->frame, f->raw, f->len);
 }
 
 void
 tables_clear(struct tables *t)
 {
-	while (t->n > 0)
-		free(t->table[--t->n].name);
+	while (t->n > 0) {
+		struct table *e = &t->table[--t->n];
+
+		free(e->name);
+		buf_free(&e->frame);
+	}
+}
+
+void
+tables_put_frame(const struct tables *t, uint32_t relid, struct buf *b)
+{
+	const struct table *e = find(t, relid);
+
+	if (e != NULL)
+		buf_add(b, e->frame.data, e->frame.len);
 }
 
 const char *

@@ -3,12 +3,14 @@
 #include "exitcode.h"
 #include "lane.h"
 #include "log.h"
+#include "reject.h"
 #include "verdict.h"
 
-#define DENIED_US       INT64_C(180000000)
 #define UNREADABLE_MAX  8
 #define UNREADABLE_US   INT64_C(60000000)
 #define SAY_US          INT64_C(1000000)
+#define REPEATS_500     4 /* in a row before a request is halved */
+#define LONE_MAX        8 /* refusals of one action that say the same, in a row */
 #define MIN_BATCH_BYTES ((size_t)16 * 1024)
 
 size_t
@@ -87,14 +89,49 @@ lane_unreadable(struct lane *lane, const char *problem, int64_t now)
 	return -1;
 }
 
+/*
+ * Until when is to be tried what somebody has to mend?  *since is 0 at first.  An exit status,
+ * or -1 to go on.
+ */
+static int
+patience(const struct lane *lane, int64_t *since, int64_t now)
+{
+	const struct delivery *d = lane->delivery;
+
+	if (*since == 0)
+		*since = now;
+	return now - *since < d->o->give_up_us ? -1 : EXIT_TEMPORARY;
+}
+
+int
+lane_loud(struct lane *lane, const struct item *i, long status, const char *words, size_t len,
+    int64_t now)
+{
+	static struct buf index, id;
+	struct delivery *d = lane->delivery;
+	int code = patience(lane, &lane->loud_since, now);
+
+	d->retries++;
+	if (code < 0 && now - d->loud_said_at < SAY_US && !log_on(LOG_DEBUG))
+		return -1;
+	d->loud_said_at = now;
+	log_error(code < 0 ? "the cluster cannot take actions before somebody mends it: trying again"
+	                   : "the cluster cannot take actions before somebody mends it",
+	    kv_str("table", tables_name(&d->tables, i->relid)), kv_str("op", frame_op_names[i->op]),
+	    lane_item_name("index", i, i->index_at, i->index_len, &index),
+	    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
+	    kv_int("status", status), kv_strn("reason", words, len),
+	    kv_int("for_s", (now - lane->loud_since) / 1000000),
+	    kv_int("gives_up_s", d->o->give_up_us / 1000000));
+	return code;
+}
+
 static int
 denied(struct lane *lane, long status, int64_t now)
 {
 	struct delivery *d = lane->delivery;
 
-	if (d->denied_since == 0)
-		d->denied_since = now;
-	if (d->ever_worked && now - d->denied_since < DENIED_US) {
+	if (d->ever_worked && patience(lane, &d->denied_since, now) < 0) {
 		size_t actions = lane_put_back(lane);
 
 		lane_back_off(lane, now);
@@ -108,26 +145,141 @@ denied(struct lane *lane, long status, int64_t now)
 	return d->ever_worked ? EXIT_TEMPORARY : EXIT_PERMANENT;
 }
 
+/* No bulk requests are taken there: a wrong path, or a proxy that changed. */
+static int
+misdirected(struct lane *lane, long status, int64_t now)
+{
+	const struct item *first = lane->sending.first;
+	size_t actions = lane->sending.count;
+
+	if (lane->delivery->ever_worked) {
+		lane_put_back(lane);
+		lane_back_off(lane, now);
+		return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len, now);
+	}
+	log_error("the cluster refused a request", kv_str("node", lane->node->url),
+	    kv_int("status", status), kv_strn("reason", lane->refusal.data, lane->refusal.len),
+	    kv_lsn("lsn", first->lsn), kv_uint("actions", actions));
+	return EXIT_PERMANENT;
+}
+
+/*
+ * A whole request is refused for one of its actions.  Which one shows when requests are
+ * halved: the suspects are those of the smallest one that failed, and wait before all
+ * others.  Part of what failed may have been stored, but that is so after any failure: a
+ * version makes it harmless, and what has none is sent at least once.
+ */
+
+void
+lane_cleared(struct lane *lane, size_t done)
+{
+	if (lane->suspects == 0)
+		return;
+	lane->suspects -= done < lane->suspects ? done : lane->suspects;
+	lane->max_docs = lane->suspects > 0 ? (lane->suspects + 1) / 2
+	                                    : lane->delivery->o->batch_docs;
+}
+
+static int
+halve(struct lane *lane, long status, int64_t now)
+{
+	size_t actions = lane->sending.count;
+
+	lane->suspects = actions;
+	lane->max_docs = actions / 2;
+	lane_put_back(lane);
+	lane->failures = 0;
+	lane_say_retry(lane, "the cluster refused a request: halving, to find what is wrong",
+	    status, lane->refusal.data, lane->refusal.len, actions, now);
+	return -1;
+}
+
+/* The lane's only action was refused with its request. */
+static int
+refuse_lone(struct lane *lane, const struct reject *why)
+{
+	struct delivery *d = lane->delivery;
+	struct item *item = items_take(&lane->sending);
+	int code;
+
+	if (d->lone_equal > 0 && d->lone.len == why->reason_len &&
+	    (why->reason_len == 0 || memcmp(d->lone.data, why->reason, why->reason_len) == 0)) {
+		d->lone_equal++;
+	} else {
+		d->lone.len = 0;
+		buf_add(&d->lone, why->reason, why->reason_len);
+		d->lone_equal = 1;
+	}
+	if (d->lone_equal < LONE_MAX) {
+		if ((code = reject_item(d, item, why)) < 0) {
+			lane->failures = lane->errors = 0;
+			lane_cleared(lane, 1);
+			if (lane->waiting.count == 0)
+				queue_close(&d->queue, &lane->chunk);
+			return -1;
+		}
+	} else {
+		log_error("whatever is sent is refused for the same reason",
+		    kv_str("node", lane->node->url), kv_int("status", why->status),
+		    kv_strn("reason", why->reason, why->reason_len),
+		    kv_uint("requests", d->lone_equal), kv_lsn("lsn", item->lsn));
+		/* A server that fails may be mended by itself. */
+		code = why->status == 500 ? EXIT_TEMPORARY : EXIT_PERMANENT;
+	}
+	items_append(&lane->sending, item);
+	(void)lane_put_back(lane);
+	return code;
+}
+
+static int
+refused(struct lane *lane, long status, int64_t now)
+{
+	struct reject why = { .what = "the cluster rejected an action, and its request with it",
+		.status = (int)status, .type = "", .reason = lane->refusal.data,
+		.reason_len = lane->refusal.len,
+		.remedy = "mend the row, the mapping or the cluster, then start again: nothing "
+			  "behind it was confirmed; or give --dead-letter" };
+
+	return lane->sending.count > 1 ? halve(lane, status, now) : refuse_lone(lane, &why);
+}
+
+/* 500: a passing fault, until it repeats. */
+static int
+failed(struct lane *lane, int64_t now)
+{
+	struct item *first = lane->sending.first;
+	size_t actions = lane->sending.count;
+
+	if (actions == 1 && first->errors < UINT8_MAX)
+		first->errors++;
+	if (++lane->errors >= REPEATS_500 &&
+	    (actions > 1 || first->errors >= VERDICT_MAX_500)) {
+		node_failed(lane->node, now);
+		return refused(lane, 500, now);
+	}
+	lane_put_back(lane);
+	lane_node_trouble(lane, now);
+	lane_say_retry(lane, "the cluster did not take a request: trying again", 500,
+	    lane->refusal.data, lane->refusal.len, actions, now);
+	return -1;
+}
+
 /* 413: the cluster, or a proxy before it, takes only smaller requests. */
 static int
 too_large(struct lane *lane, int64_t now)
 {
-	static struct buf index, id;
-	const struct item *i = lane->sending.first;
+	struct reject why = { .what = "the cluster takes no request as large as this document",
+		.status = HTTP_TOO_LARGE, .type = "", .reason = lane->refusal.data,
+		.reason_len = lane->refusal.len,
+		.remedy = "raise http.max_content_length, or the proxy's limit; or give "
+			  "--dead-letter" };
 	size_t actions;
 
-	if (lane->sending.count == 1) {
-		log_error("the cluster takes no request as large as this document",
-		    kv_str("table", tables_name(&lane->delivery->tables, i->relid)),
-		    lane_item_name("index", i, i->index_at, i->index_len, &index),
-		    lane_item_name("id", i, i->id_at, i->id_len, &id), kv_lsn("lsn", i->lsn),
-		    kv_uint("bytes", i->len),
-		    kv_str("remedy", "raise http.max_content_length, or the proxy's limit"));
-		return EXIT_PERMANENT;
-	}
+	if (lane->sending.count == 1)
+		return refuse_lone(lane, &why);
 	lane->max_bytes = lane->sending.bytes / 2;
 	actions = lane_put_back(lane);
-	lane_say_retry(lane, "the cluster takes smaller requests only: halving", 413,
+	lane_say_retry(lane, "the cluster takes smaller requests only: halving", HTTP_TOO_LARGE,
 	    lane->refusal.data, lane->refusal.len, actions, now);
 	return -1;
 }
@@ -135,23 +287,21 @@ too_large(struct lane *lane, int64_t now)
 int
 lane_refused(struct lane *lane, long status, int64_t now)
 {
-	const char *words = lane->refusal.data;
-	size_t len = lane->refusal.len, actions = lane->sending.count;
+	size_t actions = lane->sending.count;
 
-	switch (verdict_request(status)) {
+	switch (verdict_request(status, buf_cstr(&lane->refusal))) {
 	case REQUEST_DENIED: return denied(lane, status, now);
 	case REQUEST_TOO_LARGE: return too_large(lane, now);
+	case REQUEST_REJECTED: return refused(lane, status, now);
+	case REQUEST_ERROR: return failed(lane, now);
 	case REQUEST_RETRY:
 		lane_put_back(lane);
 		lane_node_trouble(lane, now);
 		lane_say_retry(lane, "the cluster did not take a request: trying again", status,
-		    words, len, actions, now);
+		    lane->refusal.data, lane->refusal.len, actions, now);
 		return -1;
 	case REQUEST_ANSWERED:
-	case REQUEST_FATAL: break;
+	case REQUEST_MISDIRECTED: break;
 	}
-	log_error("the cluster refused a request", kv_str("node", lane->node->url),
-	    kv_int("status", status), kv_strn("reason", words, len),
-	    kv_lsn("lsn", lane->sending.first->lsn), kv_uint("actions", actions));
-	return EXIT_PERMANENT;
+	return misdirected(lane, status, now);
 }

@@ -12,24 +12,31 @@
 enum verdict {
 	VERDICT_STORED, /* the cluster holds this, or something newer */
 	VERDICT_RETRY,  /* it may work later */
-	VERDICT_FATAL,  /* it never will: somebody must look */
+	VERDICT_LOUD,   /* it may work when somebody mends the cluster: for a while */
+	VERDICT_REJECT, /* it never will, and it is this action's fault */
 };
 
 /*
- * One item of a bulk answer: its HTTP status and its error's type ("" without an error).
- * errors counts the item's answers of 500, this one included.
+ * One item of a bulk answer: its HTTP status, its error's type and reason ("" without an
+ * error).  errors counts the item's answers of 500 and the like, this one included.
  */
-enum verdict verdict_item(enum frame_op, int status, const char *type, unsigned errors);
+enum verdict verdict_item(enum frame_op, int status, const char *type, const char *reason,
+    unsigned errors);
+
+/* So many times a 500 is taken for a passing fault: of an item, and of a request. */
+#define VERDICT_MAX_500 8
 
 enum request_verdict {
 	REQUEST_ANSWERED,  /* its items' answers count */
 	REQUEST_RETRY,     /* as it is */
 	REQUEST_TOO_LARGE, /* smaller */
 	REQUEST_DENIED,    /* the login or its rights */
-	REQUEST_FATAL,
+	REQUEST_REJECTED,  /* some action in it is wrong: which? */
+	REQUEST_ERROR,     /* the same when it repeats, else as it is */
+	REQUEST_MISDIRECTED, /* what answers is not what takes bulk requests */
 };
 
-/* A whole request, by its HTTP status. */
-enum request_verdict verdict_request(long status);
+/* A whole request, by its HTTP status and the start of its body, a C string. */
+enum request_verdict verdict_request(long status, const char *body);
 
 #endif

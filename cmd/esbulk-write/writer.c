@@ -73,7 +73,7 @@ take_relation(struct writer *w, const struct frame *f)
 
 	if (why != NULL)
 		return bad_frame(w, f, why);
-	tables_put(&w->delivery.tables, &r);
+	tables_put(&w->delivery.tables, f, &r);
 	return -1;
 }
 
@@ -87,6 +87,8 @@ take_begin(struct writer *w, const struct frame *f)
 	if (w->ack.path != NULL && !w->hello)
 		return bad_frame(w, f, "a unit before H, so nothing can be acknowledged");
 	frontier_begin(&w->delivery.frontier);
+	frontier_about(&w->delivery.frontier, w->intake.begin.time, w->intake.begin.has_xid,
+	    w->intake.begin.xid);
 	version_begin(&w->intake.places);
 	return -1;
 }
@@ -110,17 +112,6 @@ take_commit(struct writer *w, const struct frame *f)
 }
 
 static int
-bad_action(struct writer *w, const struct frame_action *a, const char *why, size_t len)
-{
-	log_error(a->op == OP_REJECT ? "the mapper rejected a row" : "an action cannot be sent",
-	    kv_str("table", tables_name(&w->delivery.tables, a->relid)),
-	    kv_strn("index", a->index.ptr ? a->index.ptr : "", a->index.len),
-	    kv_strn("id", a->id.ptr ? a->id.ptr : "", a->id.len),
-	    kv_lsn("lsn", w->intake.begin.lsn), kv_strn("reason", why, len));
-	return EXIT_PERMANENT;
-}
-
-static int
 take_action(struct writer *w, const struct frame *f)
 {
 	struct frame_action a;
@@ -131,9 +122,14 @@ take_action(struct writer *w, const struct frame *f)
 	if (!w->delivery.frontier.in_unit)
 		return bad_frame(w, f, "X outside a unit");
 	if (a.op == OP_REJECT)
-		return bad_action(w, &a, a.body.ptr ? a.body.ptr : "", a.body.len);
+		return intake_reject(&w->intake, &a, "the mapper rejected a row", "reject",
+		    a.body.ptr ? a.body.ptr : "", a.body.len);
+	why = intake_check(&w->intake, &a);
+	if (why != NULL)
+		return intake_reject(&w->intake, &a, "an action cannot be sent", "illegal_action",
+		    why, strlen(why));
 	why = intake_action(&w->intake, &a);
-	return why != NULL ? bad_action(w, &a, why, strlen(why)) : -1;
+	return why != NULL ? bad_frame(w, f, why) : -1;
 }
 
 static int
@@ -249,7 +245,11 @@ static int
 tell(struct writer *w, int64_t now, bool at_once)
 {
 	const struct frontier *f = &w->delivery.frontier;
+	int code = dead_flush(&w->delivery.dead);
 
+	/* What they stand for counts as stored. */
+	if (code >= 0)
+		return code;
 	if (ackclient_tick(&w->ack, now) != 0)
 		return EXIT_TEMPORARY;
 	if (f->seq != 0 && ackclient_send(&w->ack, f->seq, f->lsn, now, at_once) != 0)
@@ -264,6 +264,9 @@ finish(struct writer *w)
 	    kv_uint("stored", w->delivery.stored), kv_uint("conflicts", w->delivery.conflicts),
 	    kv_uint("retries", w->delivery.retries), kv_uint("requests", w->delivery.requests),
 	    kv_uint("merge_missing", w->delivery.merge_missing));
+	if (w->delivery.dead_letters > 0)
+		log_warn("there are dead letters", kv_str("file", w->o->dead_letter),
+		    kv_uint("dead_letters", w->delivery.dead_letters));
 	if (w->ended)
 		return EXIT_DONE;
 	log_error("the input ended without E: the producer died",
@@ -351,8 +354,10 @@ loop(struct writer *w)
 		int64_t now;
 		int code = take_frames(w);
 
-		if (code >= 0)
+		if (code >= 0) {
+			(void)tell(w, now_us(), true);
 			return code;
+		}
 		code = delivery_work(&w->delivery, w->eof || is_held(w));
 		now = now_us();
 		if (code >= 0) {
@@ -376,6 +381,7 @@ writer_run(const struct options *o)
 {
 	/* Large, and there is only one. */
 	static struct writer w;
+	int code;
 
 	w.o = o;
 	w.intake.delivery = &w.delivery;
@@ -388,5 +394,6 @@ writer_run(const struct options *o)
 		log_error("libcurl cannot be set up");
 		return EXIT_TEMPORARY;
 	}
-	return loop(&w);
+	code = dead_open(&w.delivery.dead, o->dead_letter);
+	return code >= 0 ? code : loop(&w);
 }

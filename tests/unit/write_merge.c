@@ -11,7 +11,7 @@ static size_t missing_last;
 static bool missing_document;
 
 static int
-on_missing(void *arg, const struct item *i, bool document, size_t n)
+on_missing(void *arg, struct item *i, bool document, size_t n)
 {
 	(void)i;
 	missing_calls++;
@@ -173,9 +173,9 @@ test_answers(void)
 		enum merge_result result;
 	} errors[] = { { "no_shard_available_action_exception", MERGE_RETRY },
 		{ "es_rejected_execution_exception", MERGE_RETRY },
-		{ "illegal_argument_exception", MERGE_FATAL },
-		{ "routing_missing_exception", MERGE_FATAL },
-		{ "index_closed_exception", MERGE_FATAL },
+		{ "illegal_argument_exception", MERGE_REJECT },
+		{ "routing_missing_exception", MERGE_REJECT },
+		{ "index_closed_exception", MERGE_LOUD },
 		{ "index_not_found_exception", MERGE_GOOD } };
 	struct item *i = action("{}", "a", true, 9, NULL, 0);
 	struct merge_problem p;
