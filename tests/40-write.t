@@ -219,7 +219,7 @@ refuses 'rejected a row" table=shop.users index=i id=7 lsn=0/1000 reason="NaN in
     'a row that the mapper rejects' "$(x reject i 7 'NaN in price')"
 breaks 'rejected a row" index=i id=7' 'one of a table that this run has not described' \
     "$(hello)" "$(relation)" "$(e)" "$(hello)" "$(b 0/1000)" "$(x reject i 7 'NaN')"
-refuses 'table=shop.users index=i id=7 lsn=0/1000 reason=".*more than one line' \
+refuses 'table=shop.users op=index index=i id=7 lsn=0/1000 type=illegal_action reason=".*more than one line' \
     'a body of two lines' \
     '["X","index",16401,"i","7",null,null,"{\"a\":1}\n{\"delete\":{\"_id\":\"1\"}}"]'
 refuses 'longer than 512 bytes' 'an id of 513 bytes' "$(x index i "$(printf '%0513d' 0)" '{}')"

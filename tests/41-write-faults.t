@@ -178,7 +178,7 @@ large=$(printf '%02000d' 0)
 printf '%s\n' "$(relation)" "$(unit 1 a)" "$(b 0/2000)" \
     "$(x index i large "{\"t\":\"$large\"}")" "$(c 0/2030 2)" "$(e)" | frames
 writes 100 'a document that is too large alone'
-says 'error .*takes no request as large.*table=shop.users index=i id=large lsn=0/2000 bytes=2[0-9]* remedy="raise' \
+says 'error .*takes no request as large.*table=shop.users op=index index=i id=large lsn=0/2000 status=413 .*bytes=2[0-9]* remedy="raise' \
     'is named, with a remedy'
 
 fresh
@@ -210,14 +210,6 @@ fault 'kind=item&status=400&id=bad'
 writes 100 'an item that fails by 400'
 says 'error .*rejected an action.*table=shop.users op=index index=i id=bad lsn=0/2000 status=400 type=mapper_parsing_exception reason="failed to parse field' \
     'is named, with its place in the log and the reason'
-fresh
-fault 'kind=item&status=404&id=bad'
-writes 100 'an index that is missing'
-says 'id=bad .*type=index_not_found_exception' 'is named'
-fresh
-fault 'kind=item&status=403&id=bad&type=security_exception&reason=no+right'
-writes 100 'an item that is forbidden'
-says 'id=bad .*type=security_exception reason="no right"' 'is named'
 # A reject of one lane does not lose the acks of what is stored.
 fresh
 fault 'kind=item&status=400&id=bad'
@@ -243,7 +235,7 @@ fault 'kind=status&status=403&skip=1&count=3'
 writes 0 '403 after a success is tried again' --batch-docs 1 --lanes 1
 says 'denies access: trying again' 'which is said'
 ok 'and all is stored' counts docs -eq 4
-for status in 400 404 406; do
+for status in 404 405 406 301; do
 	fresh
 	fault "kind=status&status=$status&body=the+words"
 	writes 100 "a whole request refused by $status"

@@ -72,7 +72,7 @@ says 'merge_missing=2' 'and counted'
 fresh
 stream "$(u 1 "$(m 1 '{"n":2}' '["big"]')")"
 writes 100 'or with --merge-missing reject it stops' --merge-missing reject
-says 'error .*nowhere" table=shop.users index=i id=1 lsn=0/1000.*remedy=' 'with the same words'
+says 'error .*nowhere" table=shop.users op=index index=i id=1 lsn=0/1000.*remedy=' 'with the same words'
 ok 'before anything is stored' has ''
 writes 100 'another word is an error' --merge-missing maybe
 fresh

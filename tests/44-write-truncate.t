@@ -188,7 +188,7 @@ survives 'everything' 'kind=status&p=0.1' 'kind=cut&p=0.05' 'kind=item&p=0.1' 'k
 fresh
 fault 'kind=status&status=400&path=*/_search&body=no+such+query'
 writes 100 'a search that is refused'
-says 'refused a request.*status=400 reason="no such query" lsn=0/A0000' 'is said'
+says 'rejected an action, and its request.*op=delete index=a\* id="" lsn=0/A0000 status=400 reason="no such query"' 'is said'
 
 # Tries that always get as far come later and later, and each closes what it opened.
 for how in partial garbage; do

@@ -152,7 +152,7 @@ done_feeding() {
 # The stand-in ----------------------------------------------------------------------
 
 control() {
-	curl -sS --noproxy '*' --fail-with-body ${STANDIN_USER:+-u "$STANDIN_USER"} -X "$1" \
+	curl -gsS --noproxy '*' --fail-with-body ${STANDIN_USER:+-u "$STANDIN_USER"} -X "$1" \
 	    "$STANDIN_URL/_standin/$2"
 }
 

@@ -122,7 +122,7 @@ take_action(struct writer *w, const struct frame *f)
 	if (!w->delivery.frontier.in_unit)
 		return bad_frame(w, f, "X outside a unit");
 	if (a.op == OP_REJECT)
-		return intake_reject(&w->intake, &a, "the mapper rejected a row", "reject",
+		return intake_reject(&w->intake, &a, "the mapper rejected a row", "",
 		    a.body.ptr ? a.body.ptr : "", a.body.len);
 	why = intake_check(&w->intake, &a);
 	if (why != NULL)

@@ -98,6 +98,7 @@ bulk_request_parse(struct request *r)
 		return;
 	}
 	engine_touch(si, &r->bulk, &r->ids, r->serial);
+	fault_bulk(&si->faults, &r->bulk, &r->plan);
 }
 
 void

@@ -5,7 +5,7 @@
 #include "fault.h"
 
 static const char *const kind_names[] = { "status", "item", "hang", "delay", "cut",
-	"garble", "short", "drip", NULL };
+	"garble", "short", "drip", "request", NULL };
 static const char *const when_names[] = { "headers", "body", "before", "half", "after",
 	"answer", NULL };
 static const char *const garble_names[] = { "truncated", "garbage", "html", "empty",
@@ -154,7 +154,8 @@ static bool
 when_fits(enum fault_kind kind, enum fault_when when)
 {
 	switch (kind) {
-	case FAULT_STATUS: return when >= WHEN_BEFORE && when <= WHEN_AFTER;
+	case FAULT_STATUS:
+	case FAULT_REQUEST: return when >= WHEN_BEFORE && when <= WHEN_AFTER;
 	case FAULT_HANG:
 		return when == WHEN_HEADERS || when == WHEN_BEFORE || when == WHEN_AFTER;
 	case FAULT_DELAY: return when == WHEN_BEFORE || when == WHEN_AFTER;
@@ -181,8 +182,8 @@ finish(struct faults *all, struct fault *f, int kind, int when)
 		f->ms = f->item_us > 0 ? 0 : 10;
 	if (f->path == NULL)
 		f->path = xstrdup("*/_bulk");
-	if (f->kind == FAULT_ITEM)
-		all->on_items = true;
+	all->on_items |= f->kind == FAULT_ITEM;
+	all->on_bulks |= f->kind == FAULT_REQUEST;
 	f->number = ++all->last_number;
 	while (*at != NULL)
 		at = &(*at)->next;
@@ -262,15 +263,15 @@ fault_clear(struct faults *all, int kind)
 {
 	struct fault **at = &all->list, *f;
 
-	all->on_items = false;
+	all->on_items = all->on_bulks = false;
 	while ((f = *at) != NULL) {
 		if (kind < 0 || (int)f->kind == kind) {
 			*at = f->next;
 			fault_free(f);
 			continue;
 		}
-		if (f->kind == FAULT_ITEM)
-			all->on_items = true;
+		all->on_items |= f->kind == FAULT_ITEM;
+		all->on_bulks |= f->kind == FAULT_REQUEST;
 		at = &f->next;
 	}
 }
@@ -320,6 +321,7 @@ plan_fault(struct plan *p, const struct fault *f)
 {
 	switch (f->kind) {
 	case FAULT_STATUS:
+	case FAULT_REQUEST:
 		p->status = f->status;
 		p->status_when = f->when;
 		p->body.len = 0;
@@ -365,7 +367,7 @@ fault_plan(struct faults *all, const char *path, struct plan *p)
 
 	/* The first one of each kind that happens is it. */
 	for (struct fault *f = all->list; f != NULL; f = f->next) {
-		if (f->kind == FAULT_ITEM || (planned & (1U << f->kind)) ||
+		if (f->kind == FAULT_ITEM || f->kind == FAULT_REQUEST || (planned & (1U << f->kind)) ||
 		    fnmatch(f->path, path, 0) != 0 || !happens(all, f))
 			continue;
 		planned |= 1U << f->kind;
@@ -383,21 +385,31 @@ glob(const char *pattern, struct slice text)
 	return fnmatch(pattern, copy, 0) == 0;
 }
 
+static bool
+concerns(const struct fault *f, const struct bulk_item *item)
+{
+	if (f->op != NULL && strcmp(f->op, bulk_op_names[item->op]) != 0)
+		return false;
+	if (f->id != NULL &&
+	    (item->id.n < strlen(f->id) || memcmp(item->id.p, f->id, strlen(f->id)) != 0))
+		return false;
+	return f->index == NULL || glob(f->index, item->index_name);
+}
+
 const struct fault *
 fault_item(struct faults *all, const struct bulk_item *item)
 {
-	for (struct fault *f = all->list; f != NULL; f = f->next) {
-		if (f->kind != FAULT_ITEM)
-			continue;
-		if (f->op != NULL && strcmp(f->op, bulk_op_names[item->op]) != 0)
-			continue;
-		if (f->id != NULL && (item->id.n < strlen(f->id) ||
-					 memcmp(item->id.p, f->id, strlen(f->id)) != 0))
-			continue;
-		if (f->index != NULL && !glob(f->index, item->index_name))
-			continue;
-		if (happens(all, f))
+	for (struct fault *f = all->list; f != NULL; f = f->next)
+		if (f->kind == FAULT_ITEM && concerns(f, item) && happens(all, f))
 			return f;
-	}
 	return NULL;
+}
+
+void
+fault_bulk(struct faults *all, const struct bulk *b, struct plan *p)
+{
+	for (struct fault *f = all->list; all->on_bulks && f != NULL; f = f->next)
+		for (size_t i = 0; p->status == 0 && f->kind == FAULT_REQUEST && i < b->n; i++)
+			if (concerns(f, &b->items[i]) && happens(all, f))
+				plan_fault(p, f);
 }

@@ -19,6 +19,7 @@ enum fault_kind {
 	FAULT_GARBLE, /* send something that is no answer, with status 200 */
 	FAULT_SHORT,  /* leave the last item out of the answer */
 	FAULT_DRIP,   /* send the answer slowly */
+	FAULT_REQUEST, /* answer the request with a status for one of its items */
 };
 
 /* When, as seen from the execution of the items. */
@@ -71,6 +72,7 @@ struct faults {
 	struct fault *list; /* in the order they were added */
 	unsigned last_number;
 	bool on_items; /* there are some of FAULT_ITEM */
+	bool on_bulks; /* and of FAULT_REQUEST */
 	uint64_t random;
 	unsigned long hits;
 };
@@ -112,6 +114,9 @@ void fault_list(const struct faults *, struct buf *);
 
 /* Decide for a request; the plan must be zeroed but for its body's memory. */
 void fault_plan(struct faults *, const char *path, struct plan *);
+
+/* Plan what the request meets for one of its items, if it meets nothing else. */
+void fault_bulk(struct faults *, const struct bulk *, struct plan *);
 
 /* The fault that this item meets, or NULL. */
 const struct fault *fault_item(struct faults *, const struct bulk_item *);
