@@ -26,7 +26,7 @@ has_letters() {
 
 standin_start
 printf '%s\n' "$(hello)" "$(relation)" "$(unit 1 a)" "$(b 0/2000 77)" \
-    "$(x index i bad '{"n":"x\ty"}' null 'r "1"' '{"pipeline":"p","require_alias":true}')" \
+    "$(x index i bad '{"n":"x"}' null 'r "1"' '{"pipeline":"p","require_alias":true}')" \
     "$(x create i badc '{}')" "$(x delete i badd -)" "$(x index i badf '{}' false)" \
     "$(x update i badu '{"doc":{}}')" "$(c 0/2030 2)" "$(unit 3 c)" "$(e)" | frames
 
@@ -42,7 +42,7 @@ is "$(head -n 7 "$T/dead.lines" | jq -c 'if .[0] == "a" then .[1] |= (.time > 0 
     '["H",{"v":1,"run":"dead letter","from":"esbulk-write"}]
 ["R",16401,"shop","users","d",[["id","int4",23,-1,true]],[0]]
 ["B","0/2000",0,77]
-["X","index",16401,"i","bad",131072,"r \"1\"","{\"n\":\"x\ty\"}",{"pipeline":"p","require_alias":true}]
+["X","index",16401,"i","bad",131072,"r \"1\"","{\"n\":\"x\"}",{"pipeline":"p","require_alias":true}]
 ["a","true"]
 ["C","0/2000",1]
 ["E","0/2000","dead letter"]' 'each is a run of its own, with the action and its version' ||

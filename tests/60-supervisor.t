@@ -234,7 +234,8 @@ is "$(for p in $(left); do tr '\0' ' ' <"/proc/$p/cmdline"; done | grep -c secre
 is "$(stat -c %a "$d/run")" 700 'the run directory is private'
 stop 'configuration'
 
-fresh 'PGCDC_ES_URL=  http://a:1   http://b:2 ' "PGCDC_STATE=$T/own.state" 'PGCDC_DRAIN=08.5'
+fresh 'PGCDC_ES_URL=  http://a:1   http://b:2 ' "PGCDC_STATE=$T/own.state" \
+    "PGCDC_DEAD_LETTER=$T/own dead" 'PGCDC_DRAIN=08.5'
 # The file's own rules take one level of backslashes, and quotes around all.
 cat >>"$d/conf" <<'END'
 PGCDC_WRITE_OPTIONS=--one 'two  words' "a\\"b $(touch pwned)" * \\\\ x"y"'z' ''
@@ -243,7 +244,7 @@ END
 start -v
 wait_for 'options: it starts' 10 up 1
 is "$(cat "$d/esbulk-write.args")" "$(printf %s "<-u><http://a:1><-u><http://b:2><-a>" \
-    "<$d/run/ack.sock><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
+    "<$d/run/ack.sock><--dead-letter><$T/own dead><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
     'options: the writer gets them as words, nothing expanded'
 is "$(cat "$d/pgcdc-read.args")" "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock>" \
     "<--state><$T/own.state><--drain><8><-v><--a><b c>")" \

@@ -150,7 +150,7 @@ set_variable()
 {
 	case $_key in
 	PGCDC_CONNINFO | PGCDC_SLOT | PGCDC_PUBLICATION | PGCDC_MAPPING | PGCDC_ES_URL | \
-	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_LOG | PGCDC_READ_OPTIONS | \
+	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_DEAD_LETTER | PGCDC_LOG | PGCDC_READ_OPTIONS | \
 	    PGCDC_MAP_COMMAND | PGCDC_WRITE_OPTIONS | PGCDC_DRAIN | PGCDC_KILL_DELAY | \
 	    PGCDC_RESTART_MIN | PGCDC_RESTART_MAX) ;;
 	PGCDC_*) bad "unknown variable $_key" ;;
@@ -355,7 +355,7 @@ check_config()
 	PGCDC_SLOT=${PGCDC_SLOT-} PGCDC_PUBLICATION=${PGCDC_PUBLICATION-}
 	PGCDC_MAPPING=${PGCDC_MAPPING-} PGCDC_MAP_COMMAND=${PGCDC_MAP_COMMAND-}
 	PGCDC_READ_OPTIONS=${PGCDC_READ_OPTIONS-} PGCDC_WRITE_OPTIONS=${PGCDC_WRITE_OPTIONS-}
-	PGCDC_ES_URL=${PGCDC_ES_URL-}
+	PGCDC_ES_URL=${PGCDC_ES_URL-} PGCDC_DEAD_LETTER=${PGCDC_DEAD_LETTER-}
 	case ${PGCDC_LOG:-text} in
 	text) ;;
 	json) _json=1 ;;
@@ -727,6 +727,7 @@ stage_write()
 		set -- "$@" -u "$_url"
 	done
 	set -- "$@" -a "$_rundir/ack.sock"
+	[ -z "$PGCDC_DEAD_LETTER" ] || set -- "$@" --dead-letter "$PGCDC_DEAD_LETTER"
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	with_words "$PGCDC_WRITE_OPTIONS" "$@"
 }
