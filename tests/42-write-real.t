@@ -182,7 +182,7 @@ writes 0 'a truncate of an alias'
 is "$(es_docs "${ID}_t1" | wc -l)" 0 'takes the documents behind it'
 printf '%s\n' "$(b 0/5000)" "$(trunc "${ID}_t1" '{"nosuch":{}}')" "$(c 0/5030 3)" "$(e)" | frames
 writes 100 'a query that the node does not know'
-says 'refused a request.*status=400 reason=.*nosuch.*lsn=0/5000' 'is said in its words'
+says 'rejected an action, and its request.*lsn=0/5000 status=400 reason=.*nosuch' 'is said in its words'
 
 # Index names that the check lets pass are those that the node takes.
 for name in '.x' '@b&c;d=e~f(g)' "[h]{i}!\$%'\`^" '+c-d.e_f' 'bücher'; do
@@ -200,21 +200,32 @@ rejects() {
 	writes 100 "$2" && says "rejected an action\" table=shop.users.*$1" 'is named'
 }
 es PUT "${ID}_m" '{"mappings":{"dynamic":"strict","properties":{"n":{"type":"long"}}}}' >/dev/null
-rejects 'index=[^ ]*_m id=7 lsn=0/1000 status=400 type=mapper_parsing_exception reason="failed to parse field \[n\] of type \[long\].*For input string: ..many' \
+rejects 'op=index index=[^ ]*_m id=7 lsn=0/1000 status=400 type=mapper_parsing_exception reason="failed to parse field \[n\] of type \[long\].*For input string: ..many' \
     'a value that the mapping does not take' "$(x index "${ID}_m" 7 '{"n":"many"}')"
 rejects 'id=8 .*type=strict_dynamic_mapping_exception.*\[x\]' \
     'a field that it does not take' "$(x index "${ID}_m" 8 '{"x":1}')"
 rejects 'id=9 .*parse' 'a body that is no JSON' "$(x index "${ID}_m" 9 '{"n":')"
+# What is the cluster's fault ends it too, when nobody mends it.
+# waits PATTERN DESCRIPTION ACTION
+waits() {
+	printf '%s\n' "$(relation)" "$(b 0/1000)" "$3" "$(c 0/1030 1)" "$(e)" | frames
+	writes 111 "$2" --give-up 0 && says "somebody mends it\" table=shop.users.*$1" 'is named'
+}
 es PUT "${ID}_c" '{"settings":{"number_of_shards":1}}' >/dev/null
 es POST "${ID}_c/_close" >/dev/null
-rejects 'id=1 .*type=index_closed_exception.*closed' 'an index that is closed' \
+waits 'id=1 .*index_closed_exception.*closed' 'an index that is closed' \
     "$(x index "${ID}_c" 1 '{}')"
-rejects 'id=1 .*type=index_not_found_exception' 'an alias that is required and none' \
+waits 'id=1 .*index_closed_exception.*closed' 'a merge from it' \
+    "$(x index "${ID}_c" 1 '{}' null - '{"merge":["a"]}')"
+waits 'id=1 .*index_not_found_exception' 'an alias that is required and none' \
     "$(x index "${ID}_m" 1 '{}' null - '{"require_alias":true}')"
-rejects 'id=1 .*pipeline with id \[nosuch\]' 'a pipeline that is missing' \
+waits 'id=1 .*pipeline with id \[nosuch\]' 'a pipeline that is missing' \
     "$(x index "${ID}_m" 1 '{}' null - '{"pipeline":"nosuch"}')"
-rejects 'id=1 .*type=index_not_found_exception' 'an unversioned delete in a missing index' \
+waits 'id=1 .*index_not_found_exception' 'an unversioned delete in a missing index' \
     "$(x delete "${ID}_missing" 1 - false)"
+es PUT "${ID}_w1" "{\"aliases\":{\"${ID}_w\":{}}}" >/dev/null
+es PUT "${ID}_w2" "{\"aliases\":{\"${ID}_w\":{}}}" >/dev/null
+waits 'id=1 .*no write index is defined' 'an alias of two indexes' "$(x index "${ID}_w" 1 '{}')"
 
 # Blocks are waited for ---------------------------------------------------------------
 
