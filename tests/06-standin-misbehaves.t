@@ -127,6 +127,11 @@ ok 'and of another id' test \
 fault 'kind=short'
 { item a; item b; item c; } | send >"$T/code"
 is "$(jq -c '[.errors, (.items | length)]' "$T/answer")" '[false,2]' 'short'
+fault 'kind=request&status=400&id=b&body=words'
+{ item a; item c; } | send >"$T/code"
+is "$(cat "$T/code")" '200 0' 'a request without the item that is meant'
+{ item a; item b; item c; } | send >"$T/code"
+like "$(cat "$T/code") $(cat "$T/answer")" '^400 0 words' 'and with it'
 fault 'kind=drip&bytes=7&ms=1'
 { item a; item b; item c; } | send >"$T/code"
 is "$(cat "$T/code") $(jq '.items | length' "$T/answer")" '200 0 3' 'drip'

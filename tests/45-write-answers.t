@@ -39,7 +39,7 @@ rejects() {
 rejects 400 mapper_parsing_exception failed+to+parse
 rejects 400 document_parsing_exception '[1:6]+failed+to+parse'
 rejects 400 strict_dynamic_mapping_exception not+allowed
-rejects 400 illegal_argument_exception Limit+of+total+fields+[1000]+has+been+exceeded
+rejects 400 illegal_argument_exception "Limit+of+total+fields+[1000]+has+been+exceeded"
 rejects 400 routing_missing_exception routing+is+required
 rejects 400 unheard_of_exception new
 rejects 413 some_exception large

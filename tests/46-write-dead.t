@@ -136,10 +136,24 @@ wait_for 'the reader sees that' 10 grep -q end "$T/full.acks"
 ok 'nothing from there on is acked' not grep -q '^ack [23]' "$T/full.acks"
 is "$(stat -c %s "$T/dead")" 0 'a part of a letter is cut off'
 
+# A disk that takes the bytes and loses them.
+printf '%s\n' '#include <errno.h>' 'int fsync(int fd);' \
+    'int fsync(int fd) { static int n; (void)fd; errno = EIO; return n++ > 0 ? -1 : 0; }' \
+    >"$T/fsync.c"
+cc -shared -fPIC -o "$T/fsync.so" "$T/fsync.c" || bail 'no compiler'
+# The first sync is the directory's.
+listen lost
+LD_PRELOAD="$T/fsync.so" timeout -s KILL 60 esbulk-write -u "$STANDIN_URL" \
+    -a "$T/lost.sock" --dead-letter "$T/dead" <"$T/frames" >"$T/lost.err" 2>&1
+is $? 111 'a sync that fails: 111'
+like "$(cat "$T/lost.err")" 'error .*cannot sync the dead letters" .*Input/output' 'is said'
+ok 'nothing from there on is acked' not grep -q '^ack [23]' "$T/lost.acks"
+
 # Rename ----------------------------------------------------------------------------------
 
 fresh
 fault 'kind=item&id=bad&status=400'
+rm "$T/dead"
 start hup --dead-letter "$T/dead"
 printf '%s\n' "$(relation)" "$(unit 1 bad)" | feed
 wait_for 'a letter is written' 10 has_letters 1

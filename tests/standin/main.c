@@ -75,6 +75,8 @@ static const char help[] =
     "          partial: of searches, one shard of two is away with every second hit,\n"
     "          no-found, other-id: of _mget, no word on it, or another's _id\n"
     "  short   leave the last item out of the answer\n"
+    "  request answer as status does, the request that has an item of this `index`, `op`\n"
+    "          and `id` (prefix)\n"
     "  drip    send the answer `bytes` (64) at a time, `ms` (10) apart\n"
     "For all: `p` the chance (1), `count` how often (no end), `skip` let so many\n"
     "pass first, `path` a glob on the URL's path (default */_bulk).  The first fault\n"
