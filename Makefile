@@ -59,7 +59,7 @@ $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	$(LINK) $(MAP) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(WRITE) $(COMMON) -lcurl -lyajl -lmsgpackc -lbsd -lm
+	$(LINK) $(WRITE) $(COMMON) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-cat: $(CAT) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(CAT) $(COMMON) -lyajl -lmsgpackc -lbsd -lm
@@ -85,7 +85,7 @@ $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
 $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lcurl -lyajl -lmsgpackc -lbsd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm

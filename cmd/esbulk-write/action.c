@@ -339,6 +339,11 @@ action_build(struct action_line *l, const struct frame_action *a, bool versioned
 	put_escaped(b, a->index);
 	l->index_len = (uint16_t)(b->len - l->index_at);
 	buf_addc(b, '"');
+	if (l->type != NULL) {
+		PUT(b, ",\"_type\":\"");
+		buf_adds(b, l->type);
+		buf_addc(b, '"');
+	}
 	l->id_at = l->id_len = 0;
 	if (a->id.ptr != NULL) {
 		PUT(b, ",\"_id\":\"");

@@ -13,6 +13,7 @@
 /* What the action line says beside the frame itself. */
 struct action_line {
 	struct buf text; /* reused: the line with its newline */
+	const char *type; /* set by the owner: the mapping type; NULL: none */
 	uint16_t index_at, index_len, id_at, id_len; /* in text, escaped */
 	uint64_t document;                           /* hash of index and id */
 	/* The frame's own, from more. */

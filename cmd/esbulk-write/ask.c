@@ -23,12 +23,14 @@
 static int
 set_ask(struct lane *lane, enum lane_request request, const char *method)
 {
-	CURL *e = lane->easy;
+	CURL *e = lane->connection.easy;
+	const struct request_head head = { .method = method, .url = buf_cstr(&lane->url),
+		.content_type = "application/json" };
+	char hash[SHA256_HEX];
 
 	lane->request = request;
 	lane->got.len = 0;
 	lane->overflowed = false;
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, lane->delivery->json_headers);
 	/*
 	 * On a kept connection that closes libcurl sends a request again by itself; of a
 	 * scroll that would be the next page, and one would be lost unseen.
@@ -37,10 +39,11 @@ set_ask(struct lane *lane, enum lane_request request, const char *method)
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_cstr(&lane->ask));
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)lane->ask.len);
 	if (curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
-	        strcmp(method, "POST") == 0 ? NULL : method) != CURLE_OK ||
-	    curl_easy_setopt(e, CURLOPT_URL, buf_cstr(&lane->url)) != CURLE_OK)
+	        strcmp(method, "POST") == 0 ? NULL : method) != CURLE_OK)
 		return -1;
-	return 0;
+	if (connection_signs(&lane->connection))
+		connection_hash(lane->ask.data, lane->ask.len, hash);
+	return connection_begin(&lane->connection, lane->node, &head, hash);
 }
 
 int
@@ -48,7 +51,7 @@ lane_read(struct lane *lane)
 {
 	lane->url.len = lane->ask.len = 0;
 	/* No filter_path: with it the servers write the sources anew, numbers and all. */
-	buf_printf(&lane->url, "%s/_mget", lane->node->url);
+	buf_printf(&lane->url, "%s/_mget", lane->node->base);
 	merge_ask(&lane->ask, &lane->sending);
 	return set_ask(lane, LANE_READ, "POST");
 }
@@ -59,7 +62,7 @@ lane_truncate(struct lane *lane)
 	const char *method;
 
 	lane->url.len = lane->ask.len = 0;
-	buf_adds(&lane->url, lane->node->url);
+	buf_adds(&lane->url, lane->node->base);
 	method = truncate_ask(&lane->delivery->truncate, &lane->url, &lane->ask);
 	return set_ask(lane, LANE_TRUNCATE, method);
 }

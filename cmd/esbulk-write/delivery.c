@@ -11,37 +11,20 @@
 #define HOLD_US    INT64_C(4000)
 #define HOLD_BYTES ((size_t)256 * 1024)
 
-static struct curl_slist *
-headers_with(const char *content_type)
-{
-	const char *const headers[] = { content_type, "Accept: application/json", "Expect:" };
-	struct curl_slist *list = NULL;
-
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		struct curl_slist *l = curl_slist_append(list, headers[i]);
-
-		if (l == NULL)
-			return NULL;
-		list = l;
-	}
-	return list;
-}
-
 int
 delivery_init(struct delivery *d, const struct options *o)
 {
 
-	*d = (struct delivery) { .o = o, .lanes = o->lanes, .queue.limit = o->queue_bytes };
+	*d = (struct delivery) { .o = o, .lanes = o->lanes, .queue.limit = o->queue_bytes,
+		.login = o->login, .truncate.line.type = o->type };
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -1;
 	d->multi = curl_multi_init();
 	if (d->multi == NULL)
 		return -1;
-	d->headers = headers_with("Content-Type: application/x-ndjson");
-	d->json_headers = headers_with("Content-Type: application/json");
-	if (d->headers == NULL || d->json_headers == NULL)
-		return -1;
 	nodes_init(&d->nodes, o);
+	if (side_init(&d->side, o, d->multi, &d->nodes, &d->login) != 0)
+		return -1;
 	d->lane = xcalloc(d->lanes, sizeof(*d->lane));
 	for (size_t i = 0; i < d->lanes; i++)
 		if (lane_init(&d->lane[i], d) != 0)
@@ -137,6 +120,10 @@ set_hold(struct delivery *d, int64_t now)
 static int
 start_ready(struct delivery *d, bool hurry, int64_t now)
 {
+	int side = side_work(&d->side, now);
+
+	if (side >= 0 || !side_ready(&d->side))
+		return side;
 	for (size_t i = 0; i < d->lanes; i++)
 		if (ready(&d->lane[i], hurry, now)) {
 			int code = lane_send(&d->lane[i], now);
@@ -157,13 +144,13 @@ delivery_work(struct delivery *d, bool hurry)
 	set_hold(d, now);
 	code = start_ready(d, hurry, now);
 
-	if (code >= 0 || d->busy == 0)
+	if (code >= 0 || d->busy + d->side.busy == 0)
 		return code;
 	if (curl_multi_perform(d->multi, &running) != CURLM_OK) {
 		log_error("libcurl failed");
 		return EXIT_TEMPORARY;
 	}
-	if ((size_t)running == d->busy)
+	if ((size_t)running == d->busy + d->side.busy)
 		return -1;
 	now = now_us();
 	while ((m = curl_multi_info_read(d->multi, &left)) != NULL) {
@@ -173,8 +160,12 @@ delivery_work(struct delivery *d, bool hurry)
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &lane);
-		c = lane_finished((struct lane *)(void *)lane, rc, now);
+		if (m->easy_handle == d->side.connection.easy) {
+			c = side_finished(&d->side, rc, now);
+		} else {
+			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &lane);
+			c = lane_finished((struct lane *)(void *)lane, rc, now);
+		}
 		/* The others' answers count as well before the program ends. */
 		if (c >= 0 && code != EXIT_PERMANENT)
 			code = c;
@@ -185,8 +176,10 @@ delivery_work(struct delivery *d, bool hurry)
 int64_t
 delivery_due(const struct delivery *d)
 {
-	int64_t due = INT64_MAX;
+	int64_t due = side_due(&d->side);
 
+	if (!side_ready(&d->side))
+		return due;
 	for (size_t i = 0; i < d->lanes; i++) {
 		const struct lane *lane = &d->lane[i];
 		int64_t at;

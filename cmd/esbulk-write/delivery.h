@@ -8,7 +8,9 @@
 #include <curl/curl.h>
 
 #include "answer.h"
+#include "body.h"
 #include "buf.h"
+#include "connection.h"
 #include "dead.h"
 #include "frontier.h"
 #include "merge.h"
@@ -16,6 +18,7 @@
 #include "options.h"
 #include "queue.h"
 #include "rate.h"
+#include "side.h"
 #include "tables.h"
 #include "truncate.h"
 
@@ -40,12 +43,11 @@ struct lane {
 	struct items sending; /* the request in flight, in order */
 	struct chunk *chunk;  /* where the next item goes */
 	int64_t first_at;     /* when waiting's first came */
-	CURL *easy;
+	struct connection connection;
 	bool busy;
 	struct node *node;
 	enum lane_request request;
-	const struct item *cursor; /* what the request's body comes to next */
-	size_t cursor_off;
+	struct body body; /* of a bulk request */
 	struct answer *answer;
 	struct buf refusal; /* the start of an answer that is no bulk answer */
 	size_t max_docs, max_bytes; /* of a request, as the cluster takes them */
@@ -70,15 +72,16 @@ struct lane {
 	size_t reads, max_reads; /* items of the batch that merge; documents at a time */
 	/* Bodies of other requests than bulk requests, and their answers. */
 	struct buf url, ask, got;
-	size_t charged; /* to the queue, for got */
+	size_t charged; /* to the queue, for got or a packed body */
 	bool overflowed; /* the answer was given up for its size */
 };
 
 struct delivery {
 	const struct options *o;
 	CURLM *multi;
-	struct curl_slist *headers, *json_headers;
+	struct login login;
 	struct nodes nodes;
+	struct side side;
 	struct queue queue;
 	struct frontier frontier;
 	struct tables tables;
@@ -150,7 +153,7 @@ void delivery_let_go(struct delivery *, struct item *);
 static inline bool
 delivery_empty(const struct delivery *d)
 {
-	return d->waiting == 0;
+	return d->waiting == 0 && side_ready(&d->side);
 }
 
 #endif

@@ -15,41 +15,6 @@
  * Requests
  */
 
-/* libcurl asks for the request's body: the items' texts, one behind the other. */
-static size_t
-read_body(char *to, size_t size, size_t n, void *arg)
-{
-	struct lane *lane = arg;
-	size_t room = size * n, done = 0;
-
-	while (lane->cursor != NULL && done < room) {
-		size_t left = lane->cursor->len - lane->cursor_off;
-		size_t take = left < room - done ? left : room - done;
-
-		memcpy(to + done, lane->cursor->text + lane->cursor_off, take);
-		done += take;
-		lane->cursor_off += take;
-		if (take == left) {
-			lane->cursor = lane->cursor->next;
-			lane->cursor_off = 0;
-		}
-	}
-	return done;
-}
-
-/* A kept connection was closed under the request: libcurl starts over on another. */
-static int
-rewind_body(void *arg, curl_off_t offset, int origin)
-{
-	struct lane *lane = arg;
-
-	if (offset != 0 || origin != SEEK_SET)
-		return CURL_SEEKFUNC_CANTSEEK;
-	lane->cursor = lane->sending.first;
-	lane->cursor_off = 0;
-	return CURL_SEEKFUNC_OK;
-}
-
 static void
 on_item(void *arg, struct item *item, const struct answer_error *e)
 {
@@ -81,7 +46,7 @@ take_answer(char *p, size_t size, size_t n, void *arg)
 	struct lane *lane = arg;
 	long status = 0;
 
-	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(lane->connection.easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status == HTTP_OK && lane->request != LANE_BULK) {
 		if (!lane_take_text(lane, p, size * n))
 			return 0;
@@ -100,25 +65,29 @@ take_answer(char *p, size_t size, size_t n, void *arg)
 static int
 set_bulk(struct lane *lane)
 {
+	struct connection *c = &lane->connection;
+	const struct request_head head = { .method = "POST", .url = lane->node->bulk_url,
+		.content_type = "application/x-ndjson", .gzip = lane->delivery->o->gzip };
+	size_t len = body_begin(&lane->body, &lane->sending);
+	char hash[SHA256_HEX];
+
 	/* The one before was another. */
 	if (lane->request != LANE_BULK) {
-		curl_easy_setopt(lane->easy, CURLOPT_CUSTOMREQUEST, NULL);
-		curl_easy_setopt(lane->easy, CURLOPT_FRESH_CONNECT, 0L);
-		curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, NULL);
-		curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, lane->delivery->headers);
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, NULL);
+		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 0L);
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
 	}
 	lane->request = LANE_BULK;
-	lane->cursor = lane->sending.first;
-	lane->cursor_off = 0;
+	lane->charged = lane->body.packed.len;
+	queue_charge(&lane->delivery->queue, lane->charged);
 	lane->loud_item = NULL;
 	lane->loud.status = lane->retry.status = 0;
 	lane->rejects.len = 0;
 	lane->answer = answer_new(&lane->sending, on_item, lane);
-	if (curl_easy_setopt(lane->easy, CURLOPT_URL, lane->node->bulk_url) != CURLE_OK)
-		return -1;
-	curl_easy_setopt(
-	    lane->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)lane->sending.bytes);
-	return 0;
+	if (connection_signs(c))
+		body_hash(&lane->body, hash);
+	curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	return connection_begin(c, lane->node, &head, hash);
 }
 
 int
@@ -142,7 +111,7 @@ lane_send(struct lane *lane, int64_t now)
 		rc = lane->reads > 0 ? lane_read(lane) : set_bulk(lane);
 	if (rc != 0)
 		oom();
-	if (curl_multi_add_handle(d->multi, lane->easy) != CURLM_OK) {
+	if (curl_multi_add_handle(d->multi, lane->connection.easy) != CURLM_OK) {
 		log_error("libcurl does not take a request");
 		return EXIT_TEMPORARY;
 	}
@@ -287,13 +256,30 @@ answered(struct lane *lane, int64_t now)
 	return lane_unreadable(lane, answer_problem(lane->answer), now);
 }
 
-/* Trouble that another try cannot mend. */
-static bool
-permanent_curl(CURLcode rc)
+/* No answer came, or only a part of one. */
+static int
+unanswered(struct lane *lane, CURLcode rc, long status, int64_t now)
 {
-	return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE ||
-	    rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL ||
-	    rc == CURLE_SSL_CERTPROBLEM || rc == CURLE_SSL_ISSUER_ERROR;
+	const char *why = connection_problem(&lane->connection, rc);
+	const char *remedy = connection_remedy(&lane->connection, lane->node, rc);
+	struct buf words = { 0 };
+	size_t actions;
+
+	if (connection_hopeless(&lane->connection, rc) && !lane->delivery->ever_worked) {
+		log_error("cannot connect to the cluster", kv_str("node", lane->node->url),
+		    kv_str("reason", why),
+		    kv_str("remedy", remedy != NULL ? remedy : "check the URL"));
+		return EXIT_PERMANENT;
+	}
+	actions = lane_put_back(lane);
+	lane_node_trouble(lane, now);
+	buf_adds(&words, why);
+	if (remedy != NULL && !lane->delivery->ever_worked)
+		buf_printf(&words, " (%s)", remedy);
+	lane_say_retry(lane, "the cluster does not answer: trying again", status, words.data,
+	    words.len, actions, now);
+	buf_free(&words);
+	return -1;
 }
 
 int
@@ -304,9 +290,10 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 	bool good;
 	int code = -1;
 
-	curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(lane->connection.easy, CURLINFO_RESPONSE_CODE, &status);
 	good = rc == CURLE_OK && status == HTTP_OK;
-	curl_multi_remove_handle(d->multi, lane->easy);
+	curl_multi_remove_handle(d->multi, lane->connection.easy);
+	login_scrub(&d->login, lane->refusal.data, lane->refusal.len);
 	lane->busy = false;
 	d->busy--;
 	if (good) {
@@ -316,23 +303,13 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 	} else if (rc == CURLE_OK || status == HTTP_TOO_LARGE) {
 		/* Behind a 413 the connection is often closed at once, its words may be cut. */
 		code = lane_refused(lane, status, now);
-	} else if (permanent_curl(rc) && !d->ever_worked) {
-		log_error("cannot connect to the cluster", kv_str("node", lane->node->url),
-		    kv_str("reason", curl_easy_strerror(rc)),
-		    kv_str("remedy", "check the URL, and --cacert for a certificate of one's own"));
-		code = EXIT_PERMANENT;
 	} else {
-		const char *why = curl_easy_strerror(rc);
-		size_t actions = lane_put_back(lane);
-
-		lane_node_trouble(lane, now);
-		lane_say_retry(lane, "the cluster does not answer: trying again", status, why,
-		    strlen(why), actions, now);
+		code = unanswered(lane, rc, status, now);
 	}
 	answer_free(lane->answer);
 	lane->answer = NULL;
-	if (lane->request != LANE_BULK)
-		lane_ask_done(lane);
+	body_end(&lane->body);
+	lane_ask_done(lane);
 	return code;
 }
 
@@ -344,39 +321,27 @@ int
 lane_init(struct lane *lane, struct delivery *d)
 {
 	const struct options *o = d->o;
-	CURL *e = curl_easy_init();
+	CURL *e;
 
-	if (e == NULL)
+	if (connection_init(&lane->connection, o, &d->login) != 0)
 		return -1;
+	e = lane->connection.easy;
 	lane->delivery = d;
-	lane->easy = e;
 	lane->max_docs = o->batch_docs;
 	lane->max_bytes = o->batch_bytes;
 	lane->max_reads = FIRST_READS;
 	items_init(&lane->waiting);
 	items_init(&lane->sending);
+	body_init(&lane->body, o->gzip);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, lane);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_POST, 1L);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, d->headers);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_READFUNCTION, read_body);
-	curl_easy_setopt(e, CURLOPT_READDATA, lane);
-	curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_body);
-	curl_easy_setopt(e, CURLOPT_SEEKDATA, lane);
+	curl_easy_setopt(e, CURLOPT_READFUNCTION, body_read);
+	curl_easy_setopt(e, CURLOPT_READDATA, &lane->body);
+	curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, body_seek);
+	curl_easy_setopt(e, CURLOPT_SEEKDATA, &lane->body);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_answer);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, lane);
 	curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 64L * 1024);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, 10L);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT, o->timeout_s);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "pgcdc/" PGCDC_VERSION);
-	if (o->userpwd != NULL) {
-		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		if (curl_easy_setopt(e, CURLOPT_USERPWD, o->userpwd) != CURLE_OK)
-			return -1;
-	}
-	if (o->cacert != NULL && curl_easy_setopt(e, CURLOPT_CAINFO, o->cacert) != CURLE_OK)
-		return -1;
 	return 0;
 }

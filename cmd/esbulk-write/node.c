@@ -1,5 +1,6 @@
 #include <bsd/stdlib.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "buf.h"
 #include "node.h"
@@ -9,23 +10,63 @@
 
 /*
  * Only what is looked at comes back, so an answer is short however large the batch; see
- * "Response Filtering" in the common options of both projects' REST APIs.
+ * "Response Filtering" in the common options of both projects' REST APIs.  Escaped as a
+ * signature wants it.
  */
-#define BULK_PATH "/_bulk?filter_path=errors,items.*.status,items.*.error"
+#define BULK_PATH "/_bulk?filter_path=errors%2Citems.%2A.status%2Citems.%2A.error"
+
+static struct node *
+add_node(struct nodes *ns, const struct target *t)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+	struct buf b = { 0 };
+
+	*n = (struct node) { .target = *t, .url = t->url, .base = t->base, .used = true };
+	buf_adds(&b, n->base);
+	buf_adds(&b, BULK_PATH);
+	n->bulk_url = buf_cstr(&b);
+	ns->node = xrealloc(ns->node, (ns->n + 1) * sizeof(struct node *));
+	ns->node[ns->n++] = n;
+	return n;
+}
 
 void
 nodes_init(struct nodes *ns, const struct options *o)
 {
-	ns->n = o->n_urls;
-	ns->next = 0;
-	ns->node = xcalloc(ns->n, sizeof(*ns->node));
-	for (size_t i = 0; i < ns->n; i++) {
-		struct buf b = { 0 };
+	*ns = (struct nodes) { 0 };
+	for (size_t i = 0; i < o->n_targets; i++)
+		add_node(ns, &o->targets[i])->given = true;
+}
 
-		buf_printf(&b, "%s%s", o->urls[i], BULK_PATH);
-		ns->node[i].url = o->urls[i];
-		ns->node[i].bulk_url = buf_cstr(&b);
-	}
+void
+nodes_begin(struct nodes *ns)
+{
+	for (size_t i = 0; i < ns->n; i++)
+		ns->node[i]->used = false;
+}
+
+int
+nodes_found(struct nodes *ns, const char *url)
+{
+	struct target t;
+	bool show;
+
+	for (size_t i = 0; i < ns->n; i++)
+		if (strcmp(ns->node[i]->url, url) == 0) {
+			ns->node[i]->used = true;
+			return 0;
+		}
+	if (target_parse(&t, url, &show) != NULL)
+		return -1;
+	add_node(ns, &t);
+	return 0;
+}
+
+void
+nodes_end(struct nodes *ns)
+{
+	for (size_t i = 0; i < ns->n; i++)
+		ns->node[i]->used |= ns->node[i]->given;
 }
 
 struct node *
@@ -34,8 +75,10 @@ nodes_pick(struct nodes *ns, int64_t now)
 	struct node *first = NULL;
 
 	for (size_t i = 0; i < ns->n; i++) {
-		struct node *n = &ns->node[(ns->next + i) % ns->n];
+		struct node *n = ns->node[(ns->next + i) % ns->n];
 
+		if (!n->used)
+			continue;
 		if (n->rest_until <= now) {
 			ns->next = (ns->next + i + 1) % ns->n;
 			return n;
@@ -50,7 +93,7 @@ bool
 nodes_awake(const struct nodes *ns, int64_t now)
 {
 	for (size_t i = 0; i < ns->n; i++)
-		if (ns->node[i].rest_until <= now)
+		if (ns->node[i]->used && ns->node[i]->rest_until <= now)
 			return true;
 	return false;
 }

@@ -1,12 +1,11 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "buf.h"
+#include "connection.h"
 #include "exitcode.h"
 #include "log.h"
 #include "options.h"
@@ -14,7 +13,22 @@
 enum {
 	OPT_USER = 256,
 	OPT_PASSWORD_FILE,
+	OPT_API_KEY_FILE,
+	OPT_BEARER_FILE,
+	OPT_AWS_SIGV4,
+	OPT_AWS_CREDENTIALS_FILE,
 	OPT_CACERT,
+	OPT_CERT,
+	OPT_KEY,
+	OPT_KEY_PASSWORD_FILE,
+	OPT_CA_FINGERPRINT,
+	OPT_INSECURE,
+	OPT_GZIP,
+	OPT_TYPE,
+	OPT_TEMPLATE,
+	OPT_SNIFF,
+	OPT_CONNECT_TIMEOUT,
+	OPT_IDLE_TIMEOUT,
 	OPT_LANES,
 	OPT_BATCH_DOCS,
 	OPT_BATCH_BYTES,
@@ -33,7 +47,22 @@ static const struct option longopts[] = {
 	{ "ack", required_argument, NULL, 'a' },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
+	{ "api-key-file", required_argument, NULL, OPT_API_KEY_FILE },
+	{ "bearer-file", required_argument, NULL, OPT_BEARER_FILE },
+	{ "aws-sigv4", required_argument, NULL, OPT_AWS_SIGV4 },
+	{ "aws-credentials-file", required_argument, NULL, OPT_AWS_CREDENTIALS_FILE },
 	{ "cacert", required_argument, NULL, OPT_CACERT },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "key-password-file", required_argument, NULL, OPT_KEY_PASSWORD_FILE },
+	{ "ca-fingerprint", required_argument, NULL, OPT_CA_FINGERPRINT },
+	{ "insecure", no_argument, NULL, OPT_INSECURE },
+	{ "gzip", no_argument, NULL, OPT_GZIP },
+	{ "type", required_argument, NULL, OPT_TYPE },
+	{ "template", required_argument, NULL, OPT_TEMPLATE },
+	{ "sniff", optional_argument, NULL, OPT_SNIFF },
+	{ "connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT },
+	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
 	{ "lanes", required_argument, NULL, OPT_LANES },
 	{ "batch-docs", required_argument, NULL, OPT_BATCH_DOCS },
 	{ "batch-bytes", required_argument, NULL, OPT_BATCH_BYTES },
@@ -56,17 +85,38 @@ static const char usage_text[] =
     "\n"
     "Deliver the actions on standard input to Elasticsearch or OpenSearch.\n"
     "\n"
-    "  -u, --url URL            a node, as http://127.0.0.1:9200; may be given several times\n"
+    "  -u, --url URL            a node: http://HOST:9200, https://..., or unix:/SOCKET; may be\n"
+    "                           given several times\n"
     "  -a, --ack SOCKET         tell the reader on this socket what is stored\n"
+    "      --sniff[=SECONDS]    ask the cluster for its nodes, now and so often (300)\n"
+    "\n"
     "      --user NAME          log in by this name; the password is in ESBULK_PASSWORD or\n"
     "      --password-file FILE in the first line of FILE\n"
+    "      --api-key-file FILE  log in by an API key (or ESBULK_API_KEY)\n"
+    "      --bearer-file FILE   log in by a token (or ESBULK_BEARER_TOKEN)\n"
+    "      --aws-sigv4 REGION:SERVICE\n"
+    "                           sign requests for AWS; the service is es or aoss\n"
+    "      --aws-credentials-file FILE\n"
+    "                           by the keys in FILE, not those in AWS_ACCESS_KEY_ID ...\n"
     "      --cacert FILE        certificates that sign the cluster's\n"
+    "      --ca-fingerprint HEX SHA-256 of the certificate that signs the cluster's\n"
+    "      --cert FILE          client certificate, and its\n"
+    "      --key FILE           key, whose password is in ESBULK_KEY_PASSWORD or\n"
+    "      --key-password-file FILE\n"
+    "      --insecure           don't check certificates\n"
+    "\n"
     "      --lanes N            requests in flight at a time (4)\n"
     "      --batch-docs N       actions in a request at most (10000)\n"
     "      --batch-bytes N      bytes in a request at most (5242880)\n"
     "      --queue-bytes N      bytes that wait or are in flight at most (16777216)\n"
     "      --linger MS          let a batch wait so long to grow (0)\n"
     "      --timeout SECONDS    a request may take so long before it is tried anew (120)\n"
+    "      --connect-timeout SECONDS  (10)\n"
+    "      --idle-timeout SECONDS     nothing comes or goes for so long (90)\n"
+    "      --gzip               pack requests\n"
+    "      --type NAME          mapping type, which Elasticsearch 6 needs: _doc\n"
+    "      --template [NAME=]FILE\n"
+    "                           put index templates before the first write\n"
     "      --version-epoch N    0 to 6; raise it when the source's LSNs start over (0)\n"
     "      --merge-missing index|reject\n"
     "                           what to do where no stored document has what a merge\n"
@@ -101,81 +151,129 @@ number(const char *text, const char *what, uint64_t min, uint64_t max)
 	return n;
 }
 
-/* Keep http and https URLs; what is secret must not stand on a command line. */
 static void
 add_url(struct options *o, const char *url)
 {
-	size_t n = strlen(url);
-	const char *host;
+	struct target t;
+	bool show;
+	const char *why = target_parse(&t, url, &show);
 
-	if (strncmp(url, "http://", 7) == 0)
-		host = url + 7;
-	else if (strncmp(url, "https://", 8) == 0)
-		host = url + 8;
-	else
-		usage_error("a URL starts with http:// or https://", url);
-	/* Not shown: it may be secret. */
-	if (strchr(host, '@') != NULL)
-		usage_error("no password on the command line: use --user and --password-file",
-		    "-u");
-	if (strpbrk(url, "?# \t\r\n") != NULL || *host == '\0' || *host == '/')
-		usage_error("not the URL of a node", url);
-	while (n > 0 && url[n - 1] == '/')
-		n--;
-	o->urls = xrealloc(o->urls, (o->n_urls + 1) * sizeof(*o->urls));
-	o->urls[o->n_urls++] = xstrndup(url, n);
+	if (why != NULL)
+		usage_error(why, show ? url : "-u");
+	o->targets = xrealloc(o->targets, (o->n_targets + 1) * sizeof(*o->targets));
+	o->targets[o->n_targets++] = t;
 }
 
-/* The first line of a file, to be freed; ends the program when there is none. */
-static char *
-read_secret(const char *path)
+/* One login is all that a request can have. */
+static void
+set_kind(struct login *l, enum login_kind kind, const char *option)
 {
-	char text[4096];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 0;
-	size_t len = 0;
-
-	/* A pipe may give it in parts. */
-	while (fd >= 0 && len < sizeof(text) - 1 &&
-	    (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	if (n < 0) {
-		log_error("cannot read the password file", kv_str("file", path),
-		    kv_str("error", strerror(errno)));
-		exit(EXIT_PERMANENT);
-	}
-	close(fd);
-	text[len] = '\0';
-	if (strcspn(text, "\r\n") == sizeof(text) - 1)
-		usage_error("the password file's first line is too long", path);
-	text[strcspn(text, "\r\n")] = '\0';
-	if (text[0] == '\0')
-		usage_error("the password file is empty", path);
-	return xstrdup(text);
+	if (l->kind != LOGIN_NONE && l->kind != kind)
+		usage_error("only one of --user, --api-key-file, --bearer-file and --aws-sigv4 "
+		            "can be given",
+		    option);
+	l->kind = kind;
 }
 
 static void
-set_login(struct options *o, const char *user, const char *password_file)
+set_aws(struct login *l, const char *text)
 {
-	const char *env = getenv("ESBULK_PASSWORD");
-	struct buf b = { 0 };
-	char *password;
+	const char *colon = strchr(text, ':');
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
-	if (user == NULL) {
-		if (password_file != NULL)
-			usage_error("a password needs a name", "--user");
-		return;
-	}
-	if (strchr(user, ':') != NULL)
+	set_kind(l, LOGIN_AWS, "--aws-sigv4");
+	if (colon == NULL || colon == text || strspn(text, plain) != (size_t)(colon - text) ||
+	    colon[1] == '\0' || colon[1 + strspn(colon + 1, plain)] != '\0')
+		usage_error("--aws-sigv4 is REGION:SERVICE, as eu-central-1:es", text);
+	l->region = xstrndup(text, (size_t)(colon - text));
+	l->service = colon + 1;
+}
+
+static bool
+in_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0';
+}
+
+static void
+set_login(struct options *o, const char *password_file, const char *aws_file)
+{
+	struct login *l = &o->login;
+
+	if (password_file != NULL && l->kind != LOGIN_BASIC)
+		usage_error("a password needs a name", "--user");
+	if (aws_file != NULL && l->kind != LOGIN_AWS)
+		usage_error("AWS credentials need --aws-sigv4", "--aws-credentials-file");
+	if (l->kind == LOGIN_NONE && in_environment("ESBULK_API_KEY"))
+		set_kind(l, LOGIN_API_KEY, "ESBULK_API_KEY");
+	if (l->kind != LOGIN_BASIC && l->kind != LOGIN_AWS && l->file == NULL &&
+	    in_environment("ESBULK_BEARER_TOKEN"))
+		set_kind(l, LOGIN_BEARER, "ESBULK_BEARER_TOKEN");
+	if (password_file != NULL || aws_file != NULL)
+		l->file = password_file != NULL ? password_file : aws_file;
+	if (l->kind == LOGIN_BASIC && strchr(l->user, ':') != NULL)
 		usage_error("a name cannot hold a colon", "--user");
-	if (password_file == NULL && env == NULL)
+	if (l->kind == LOGIN_BASIC && l->file == NULL && !in_environment("ESBULK_PASSWORD"))
 		usage_error("a name needs a password: --password-file or ESBULK_PASSWORD",
 		    "--user");
-	password = password_file ? read_secret(password_file) : xstrdup(env);
-	buf_printf(&b, "%s:%s", user, password);
-	o->userpwd = buf_cstr(&b);
-	explicit_bzero(password, strlen(password));
-	free(password);
+	if (login_load(l) != 0)
+		exit(EXIT_PERMANENT);
+}
+
+static void
+set_tls(struct options *o, const char *key_password_file)
+{
+	bool tls = false;
+
+	for (size_t i = 0; i < o->n_targets; i++)
+		tls |= o->targets[i].tls;
+	/* Whoever wants more safety than TLS gives by itself must not get none. */
+	for (size_t i = 0; i < o->n_targets; i++)
+		if ((o->pin.set || o->cert != NULL) && !o->targets[i].tls)
+			usage_error("--ca-fingerprint and --cert are for URLs of https://",
+			    o->targets[i].url);
+	if (o->insecure && (o->pin.set || o->cacert != NULL))
+		usage_error("--insecure checks nothing: leave it, or --cacert and "
+		            "--ca-fingerprint, out",
+		    "--insecure");
+	if (o->pin.set && o->cacert != NULL)
+		usage_error("give --cacert or --ca-fingerprint", "--ca-fingerprint");
+	if (o->key != NULL && o->cert == NULL)
+		usage_error("a key needs its certificate", "--cert");
+	if (key_password_file != NULL && o->cert == NULL)
+		usage_error("a key's password needs the certificate", "--cert");
+	if (key_password_file != NULL) {
+		o->key_password = secret_line(key_password_file, "key's password");
+		if (o->key_password == NULL)
+			exit(EXIT_PERMANENT);
+	} else if (o->cert != NULL) {
+		/* Without one libcurl's TLS library would ask on a terminal. */
+		o->key_password = in_environment("ESBULK_KEY_PASSWORD")
+		    ? xstrdup(getenv("ESBULK_KEY_PASSWORD"))
+		    : xstrdup("");
+	}
+	if (tls && connection_check(o) != 0)
+		exit(EXIT_PERMANENT);
+}
+
+static void
+set_pin(struct options *o, const char *hex)
+{
+	if (pin_parse(&o->pin, hex) != 0)
+		usage_error("a fingerprint is 64 hexadecimal digits, with or without colons", hex);
+}
+
+static const char *
+type_name(const char *name)
+{
+	if (*name == '\0' || strpbrk(name, "\"\\") != NULL)
+		usage_error("not the name of a mapping type", name);
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ')
+			usage_error("not the name of a mapping type", "--type");
+	return name;
 }
 
 /* N or N:M. */
@@ -208,14 +306,66 @@ show(const char *text)
 	exit(EXIT_DONE);
 }
 
+/* Files that are read when all options are known. */
+struct files {
+	const char *password, *aws, *key_password;
+};
+
+/* Options about how the cluster is reached. */
+static void
+take_connection(struct options *o, struct files *f, int c)
+{
+	struct login *l = &o->login;
+
+	switch (c) {
+	case OPT_USER:
+		set_kind(l, LOGIN_BASIC, "--user");
+		l->user = optarg;
+		break;
+	case OPT_PASSWORD_FILE: f->password = optarg; break;
+	case OPT_API_KEY_FILE:
+		set_kind(l, LOGIN_API_KEY, "--api-key-file");
+		l->file = optarg;
+		break;
+	case OPT_BEARER_FILE:
+		set_kind(l, LOGIN_BEARER, "--bearer-file");
+		l->file = optarg;
+		break;
+	case OPT_AWS_SIGV4: set_aws(l, optarg); break;
+	case OPT_AWS_CREDENTIALS_FILE: f->aws = optarg; break;
+	case OPT_CACERT: o->cacert = optarg; break;
+	case OPT_CERT: o->cert = optarg; break;
+	case OPT_KEY: o->key = optarg; break;
+	case OPT_KEY_PASSWORD_FILE: f->key_password = optarg; break;
+	case OPT_CA_FINGERPRINT: set_pin(o, optarg); break;
+	case OPT_INSECURE: o->insecure = true; break;
+	case OPT_TEMPLATE:
+		if (templates_read(&o->templates, optarg) != 0)
+			exit(EXIT_PERMANENT);
+		break;
+	case OPT_SNIFF:
+		o->sniff_us = INT64_C(300000000);
+		if (optarg != NULL)
+			o->sniff_us = 1000000 * (int64_t)number(optarg, "--sniff", 1, 86400);
+		break;
+	case OPT_CONNECT_TIMEOUT:
+		o->connect_timeout_s = (long)number(optarg, "--connect-timeout", 1, 86400);
+		break;
+	case OPT_IDLE_TIMEOUT:
+		o->idle_timeout_s = (long)number(optarg, "--idle-timeout", 1, 86400);
+		break;
+	}
+}
+
 void
 options_parse(int argc, char **argv, struct options *o)
 {
-	const char *user = NULL, *password_file = NULL;
+	struct files f = { 0 };
 	int c;
 
 	*o = (struct options) { .lanes = 4, .batch_docs = 10000, .batch_bytes = 5 << 20,
-		.queue_bytes = 16 << 20, .timeout_s = 120, .give_up_us = 180 * INT64_C(1000000),
+		.queue_bytes = 16 << 20, .timeout_s = 120, .connect_timeout_s = 10,
+		.idle_timeout_s = 90, .give_up_us = 180 * INT64_C(1000000),
 		.dead_in_row = 100 };
 	log_init("esbulk-write", 0);
 	while ((c = getopt_long(argc, argv, "u:a:vhV", longopts, NULL)) != -1) {
@@ -223,9 +373,6 @@ options_parse(int argc, char **argv, struct options *o)
 		case 'u': add_url(o, optarg); break;
 		case 'a': o->ack_path = optarg; break;
 		case 'v': o->verbose++; break;
-		case OPT_USER: user = optarg; break;
-		case OPT_PASSWORD_FILE: password_file = optarg; break;
-		case OPT_CACERT: o->cacert = optarg; break;
 		case OPT_LANES: o->lanes = number(optarg, "--lanes", 1, 64); break;
 		case OPT_BATCH_DOCS:
 			o->batch_docs = number(optarg, "--batch-docs", 1, 1000000);
@@ -251,15 +398,19 @@ options_parse(int argc, char **argv, struct options *o)
 		case OPT_GIVE_UP:
 			o->give_up_us = 1000000 * (int64_t)number(optarg, "--give-up", 0, 86400);
 			break;
+		case OPT_TYPE: o->type = type_name(optarg); break;
+		case OPT_GZIP: o->gzip = true; break;
 		case 'h': show(usage_text); break;
 		case 'V': show("esbulk-write " PGCDC_VERSION "\n"); break;
-		default: exit(EXIT_PERMANENT); /* getopt has said what is wrong */
+		case '?': exit(EXIT_PERMANENT); /* getopt has said what is wrong */
+		default: take_connection(o, &f, c);
 		}
 	}
 	if (optind < argc)
 		usage_error("an argument that is no option", argv[optind]);
 	log_init("esbulk-write", o->verbose);
-	if (o->n_urls == 0)
+	if (o->n_targets == 0)
 		usage_error("the cluster is missing", "-u URL");
-	set_login(o, user, password_file);
+	set_login(o, f.password, f.aws);
+	set_tls(o, f.key_password);
 }

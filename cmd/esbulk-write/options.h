@@ -5,19 +5,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pin.h"
+#include "secret.h"
+#include "target.h"
+#include "template.h"
+
 /* The command line, checked.  Strings live as long as the program. */
 struct options {
-	char **urls; /* without a slash at the end */
-	size_t n_urls;
+	struct target *targets; /* the nodes */
+	size_t n_targets;
 	const char *ack_path; /* or NULL */
-	char *userpwd;        /* NAME:PASSWORD, or NULL */
-	const char *cacert;   /* or NULL */
+	struct login login;
+	const char *cacert, *cert, *key; /* or NULL */
+	char *key_password;              /* or NULL */
+	struct pin pin;
+	bool insecure;
+	bool gzip;
+	const char *type; /* of mapping, for Elasticsearch 6; or NULL */
+	struct templates templates;
+	int64_t sniff_us; /* how often the nodes are asked for; 0: never */
 	size_t lanes;
 	size_t batch_docs;
 	size_t batch_bytes;
 	size_t queue_bytes;
 	int64_t linger_us;
-	long timeout_s;
+	long timeout_s, connect_timeout_s, idle_timeout_s;
 	uint64_t version_epoch;
 	int64_t give_up_us;      /* what somebody must mend is tried again for so long */
 	const char *dead_letter; /* or NULL */

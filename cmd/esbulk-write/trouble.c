@@ -131,6 +131,14 @@ denied(struct lane *lane, long status, int64_t now)
 {
 	struct delivery *d = lane->delivery;
 
+	if (connection_relogin(&lane->connection)) {
+		size_t actions = lane_put_back(lane);
+
+		lane_say_retry(lane, "the cluster denies access, and the login has changed: "
+		                     "trying again",
+		    status, lane->refusal.data, lane->refusal.len, actions, now);
+		return -1;
+	}
 	if (d->ever_worked && patience(lane, &d->denied_since, now) < 0) {
 		size_t actions = lane_put_back(lane);
 
@@ -141,7 +149,7 @@ denied(struct lane *lane, long status, int64_t now)
 	}
 	log_error("the cluster denies access", kv_str("node", lane->node->url),
 	    kv_int("status", status), kv_strn("reason", lane->refusal.data, lane->refusal.len),
-	    kv_str("remedy", "check --user and its password, and that it may write to the index"));
+	    kv_str("remedy", login_remedy(&d->login)));
 	return d->ever_worked ? EXIT_TEMPORARY : EXIT_PERMANENT;
 }
 
@@ -150,15 +158,22 @@ static int
 misdirected(struct lane *lane, long status, int64_t now)
 {
 	const struct item *first = lane->sending.first;
+	const char *to = connection_redirect(&lane->connection);
 	size_t actions = lane->sending.count;
 
 	if (lane->delivery->ever_worked) {
+		if (to != NULL)
+			buf_printf(&lane->refusal, " (redirects to %s)", to);
 		lane_put_back(lane);
 		lane_back_off(lane, now);
 		return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len, now);
 	}
-	log_error("the cluster refused a request", kv_str("node", lane->node->url),
-	    kv_int("status", status), kv_strn("reason", lane->refusal.data, lane->refusal.len),
+	log_error(status >= 300 && status < 400
+	        ? "the node answers with a redirect, which is not followed: it could lead the "
+	          "login to anybody"
+	        : "the cluster refused a request",
+	    kv_str("node", lane->node->url), kv_int("status", status),
+	    kv_str("location", to), kv_strn("reason", lane->refusal.data, lane->refusal.len),
 	    kv_lsn("lsn", first->lsn), kv_uint("actions", actions));
 	return EXIT_PERMANENT;
 }

@@ -16,7 +16,7 @@
 static void
 put_path(struct buf *b, struct frame_str s)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~*";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~";
 
 	for (uint32_t i = 0; i < s.len; i++)
 		if (s.ptr[i] != '\0' && strchr(plain, s.ptr[i]) != NULL)

@@ -386,6 +386,7 @@ writer_run(const struct options *o)
 	w.o = o;
 	w.intake.delivery = &w.delivery;
 	w.intake.version_epoch = o->version_epoch;
+	w.intake.line.type = w.intake.gone.type = o->type;
 	w.ack = (struct ackclient) { .path = o->ack_path, .fd = -1 };
 	w.in.in.fd = STDIN_FILENO;
 	(void)sig_init();
