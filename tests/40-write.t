@@ -593,7 +593,7 @@ says 'denies access' 'which is said'
 writes 100 'a name without a password is a mistake' --user ann
 says 'needs a password' 'which is said'
 writes 100 'a missing file, too' --user ann --password-file "$T/none"
-says 'cannot read the password file.*none' 'which is said'
+says 'cannot read a secret.*what=password file=.*none' 'which is said'
 writes 100 'and certificates that are missing' -u "https${STANDIN_URL#http}" --cacert "$T/none"
 says 'cannot connect.*remedy=.*--cacert' 'which is said'
 writes 100 'a password in the URL, too' -u 'http://ann:s3cret@127.0.0.1:1'

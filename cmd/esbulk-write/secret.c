@@ -292,7 +292,10 @@ login_load(struct login *l)
 bool
 login_reload(struct login *l)
 {
-	return l->kind != LOGIN_NONE && l->file != NULL && load(l) == 1;
+	if (l->kind == LOGIN_NONE || l->file == NULL || load(l) != 1)
+		return false;
+	log_info("the login has changed: its file was read again", kv_str("file", l->file));
+	return true;
 }
 
 const char *

@@ -46,8 +46,9 @@ parse_unix(struct target *t, const char *path)
 }
 
 static const char *
-parse_http(struct target *t, const char *rest)
+parse_http(struct target *t)
 {
+	const char *rest = t->url + (t->tls ? 8 : 7);
 	CURLU *u;
 	size_t n = strlen(t->url);
 
@@ -84,5 +85,5 @@ target_parse(struct target *t, const char *text, bool *show)
 	*show = strchr(rest, '@') == NULL;
 	if (!*show)
 		return "no password on the command line: use --user and --password-file";
-	return parse_http(t, rest);
+	return parse_http(t);
 }

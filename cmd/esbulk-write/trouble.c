@@ -134,9 +134,8 @@ denied(struct lane *lane, long status, int64_t now)
 	if (connection_relogin(&lane->connection)) {
 		size_t actions = lane_put_back(lane);
 
-		lane_say_retry(lane, "the cluster denies access, and the login has changed: "
-		                     "trying again",
-		    status, lane->refusal.data, lane->refusal.len, actions, now);
+		lane_say_retry(lane, "the cluster denies access: trying another login", status,
+		    lane->refusal.data, lane->refusal.len, actions, now);
 		return -1;
 	}
 	if (d->ever_worked && patience(lane, &d->denied_since, now) < 0) {

@@ -344,6 +344,13 @@ whole_index(struct request *r)
 	request_answer(r, 200);
 }
 
+static bool
+is_template(const char *kind)
+{
+	return strcmp(kind, "_index_template") == 0 || strcmp(kind, "_template") == 0 ||
+	       strcmp(kind, "_component_template") == 0;
+}
+
 void
 documents_request(struct request *r)
 {
@@ -370,7 +377,11 @@ documents_request(struct request *r)
 	else if (reads && n >= 2 && strcmp(r->segments[0], "_cluster") == 0 &&
 		 strcmp(r->segments[1], "health") == 0)
 		health(r);
-	else if (n == 1 && *r->segments[0] != '_' && !request_is(r, "POST"))
+	else if (n == 2 && request_is(r, "PUT") && is_template(r->segments[0])) {
+		/* Taken, and forgotten: no index is made by them. */
+		buf_adds(&r->out, "{\"acknowledged\":true}");
+		request_answer(r, 200);
+	} else if (n == 1 && *r->segments[0] != '_' && !request_is(r, "POST"))
 		whole_index(r);
 	else {
 		buf_printf(&r->out,
