@@ -2,7 +2,8 @@
 #
 #   make            build the programs into build/bin
 #   make check      install what is missing, build, run all tests (real servers)
-#   make check-matrix   what talks to PostgreSQL, on 14 to 18
+#   make check-matrix   what talks to PostgreSQL, on 14 to 18, and to Elasticsearch 6 to 9
+#                       and OpenSearch 1 to 3
 #   make check-long     longer runs: more random workloads and types, longer outages
 #   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
@@ -121,11 +122,12 @@ check:
 	$(MAKE) all tests
 	sh tests/run
 
-# What talks to PostgreSQL, on every major version of it.
+# What talks to servers, on every major version of them.
 check-matrix:
 	sh tests/deps
 	$(MAKE) all tests
 	sh tests/matrix
+	sh tests/matrix-search
 
 # The tests that have more to do than `make check` has time for.
 check-long:

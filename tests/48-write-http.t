@@ -125,6 +125,31 @@ front alone --tls "$T/good.crt" "$T/good.key"
 tls 100 'a node that does not show its authority' "$FRONT" --ca-fingerprint "$hex"
 says 'no certificate that the node shows' 'is said'
 
+# What libcurl says of itself, bent.
+cat >"$T/other.c" <<'EOT'
+#define _GNU_SOURCE
+#include <curl/curl.h>
+#include <dlfcn.h>
+curl_version_info_data *curl_version_info(CURLversion v)
+{
+	static curl_version_info_data d;
+	curl_version_info_data *(*real)(CURLversion) = dlsym(RTLD_NEXT, "curl_version_info");
+	d = *real(v);
+	d.ssl_version = "GnuTLS/3.7.9";
+	return &d;
+}
+EOT
+if [ -n "${PGCDC_TEST_SANITIZED:-}" ] ||
+	! cc -shared -fPIC -o "$T/other.so" "$T/other.c" -ldl 2>"$T/cc.log"; then
+	skip 'another TLS library' 'cannot be made up'
+else
+	LD_PRELOAD=$T/other.so tls 100 'another TLS library, that cannot check it' "$tls" \
+	    --ca-fingerprint "$hex"
+	says 'cannot be checked.*--ca-fingerprint reason="libcurl here uses another' 'is said'
+	LD_PRELOAD=$T/other.so tls 0 'but other certificates it can' "$tls" --cacert "$T/ca.crt"
+	stored 'arrives'
+fi
+
 front elsewhere --tls "$T/elsewhere.chain" "$T/elsewhere.key"
 for option in "--cacert $T/ca.crt" "--ca-fingerprint $hex"; do
 	# shellcheck disable=SC2086

@@ -8,7 +8,10 @@
 Canonical JSON has no blanks and sorted members; numbers stand as they were
 written, and members that come twice are there twice, so nothing is hidden.
 """
+import base64
 import json
+import os
+import ssl
 import sys
 import urllib.request
 
@@ -48,7 +51,13 @@ def ask(method, url, body=None):
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    if "PGCDC_TEST_ES_LOGIN" in os.environ:
+        with open(os.environ["PGCDC_TEST_ES_LOGIN"], "rb") as login:
+            request.add_header("Authorization",
+                               "Basic " + base64.b64encode(login.read().strip()).decode())
+    tls = ssl.create_default_context(cafile=os.environ.get("PGCDC_TEST_ES_CACERT"))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
+                                         urllib.request.HTTPSHandler(context=tls))
     with opener.open(request, timeout=120) as answer:
         return DECODER.decode(answer.read().decode("utf-8", "surrogatepass"))
 

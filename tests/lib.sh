@@ -355,12 +355,13 @@ own_es() {
 # es METHOD PATH [BODY]: prints the answer; fails when its status is 400 or above.
 # BODY may be @FILE.
 es() {
-	if [ $# -lt 3 ]; then
-		curl -sS --noproxy '*' --fail-with-body -X "$1" "$PGCDC_TEST_ES_URL/${2#/}"
-	else
-		curl -sS --noproxy '*' --fail-with-body -X "$1" "$PGCDC_TEST_ES_URL/${2#/}" \
-		    -H 'Content-Type: application/json' --data-binary "$3"
-	fi
+	_method=$1 _path=$2
+	shift 2
+	[ $# -eq 0 ] || set -- -H 'Content-Type: application/json' --data-binary "$1"
+	curl -sS --noproxy '*' --fail-with-body -X "$_method" \
+	    ${PGCDC_TEST_ES_CACERT:+--cacert "$PGCDC_TEST_ES_CACERT"} \
+	    ${PGCDC_TEST_ES_LOGIN:+-u "$(cat "$PGCDC_TEST_ES_LOGIN")"} \
+	    "$@" "$PGCDC_TEST_ES_URL/${_path#/}"
 }
 
 _documents() {

@@ -102,7 +102,8 @@ frames() {
 }
 
 # writes STATUS DESCRIPTION [OPTION...]: a check of what esbulk-write makes of the frames.
-# They go to the stand-in, or to where -u says; the log is $T/err.
+# They go to the stand-in, or to where -u says; the log is $T/err.  $WRITE_OPTIONS, words,
+# come before the options.
 writes() {
 	_status=$1 _what=$2
 	shift 2
@@ -110,7 +111,8 @@ writes() {
 	*' -u '*) ;;
 	*) set -- -u "$STANDIN_URL" "$@" ;;
 	esac
-	timeout -s KILL 60 esbulk-write "$@" <"$T/frames" >"$T/out" 2>"$T/err"
+	# shellcheck disable=SC2086
+	timeout -s KILL 60 esbulk-write ${WRITE_OPTIONS:-} "$@" <"$T/frames" >"$T/out" 2>"$T/err"
 	is "$?" "$_status" "$_what" || {
 		tail -n 5 "$T/err" | cut -c 1-600 | diag
 		return 1
@@ -133,9 +135,9 @@ start() {
 	esac
 	rm -f "$T/$_name.fifo"
 	mkfifo "$T/$_name.fifo"
-	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016,SC2086
 	bg "$_name" sh -c 'fifo=$1; shift; exec esbulk-write "$@" <"$fifo"' sh \
-	    "$T/$_name.fifo" "$@"
+	    "$T/$_name.fifo" ${WRITE_OPTIONS:-} "$@"
 	W=$BG_PID
 	exec 3>"$T/$_name.fifo"
 }

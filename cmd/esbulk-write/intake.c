@@ -184,12 +184,20 @@ intake_action(struct intake *in, const struct frame_action *a)
 	struct delivery *d = in->delivery;
 	struct action_line *l = &in->line;
 	uint64_t document, version;
+	struct frame_action typed;
 	struct lane *lane;
 	struct item *item;
 	bool versioned;
 
 	if (l->truncate)
 		return take_truncate(in, a);
+	/* Elasticsearch 6 makes ids on index alone, which without one is the same. */
+	if (l->type != NULL && a->op == OP_CREATE && a->id.ptr == NULL) {
+		typed = *a;
+		typed.op = OP_INDEX;
+		typed.versioned = VERSION_NONE;
+		a = &typed;
+	}
 	/* What has no id goes to the lanes in turn. */
 	document = a->id.ptr != NULL ? action_document(a->index, a->id) : in->actions << 48;
 	if (make_version(in, a, document, &versioned, &version) != 0)
