@@ -60,6 +60,38 @@ for url in unix: unix:relative "unix:/$(printf '%0120d' 0)" http:///x http://h/a
 	exits 100 "no URL of a node: $url" esbulk-write -u "$url"
 done
 
+# Nodes that go and come ------------------------------------------------------------------
+
+standin_start
+two=$STANDIN_URL two_pid=$STANDIN_PID
+STANDIN_URL=http://127.0.0.1:$one
+# Of both; the second is asked first, where it can be.
+start both -u "$two" -u "$STANDIN_URL" --lanes 1
+unit 1 a | feed
+STANDIN_URL=$two
+wait_for 'a node takes what comes first' 10 counts docs -eq 1
+kill "$two_pid"
+wait_for 'it goes' 10 _ended "$two_pid"
+STANDIN_URL=http://127.0.0.1:$one
+for n in 2 3 4 5; do
+	unit "$n" "n$n" | feed
+	wait_for "unit $n goes to the other" 10 counts docs -eq $((n - 1))
+done
+like "$(cat "$T/both.log")" "does not answer: trying again.*node=$two .*delay_ms=0" 'the one rests'
+standin_start --port "${two##*:}" 3>&-
+# Its rest, a second at most by now, ends while others work.
+more() {
+	n=$((n + 1))
+	unit "$n" "n$n" | feed
+	counts docs -gt 0
+}
+STANDIN_URL=$two
+wait_for 'and comes back' 20 more
+done_feeding
+wait_exit 'the end' 10 "$W" 111
+STANDIN_URL=http://127.0.0.1:$one
+fresh
+
 # Proxies -----------------------------------------------------------------------------
 
 front proxy
