@@ -154,10 +154,10 @@ fi
 
 # Index templates are there before the first document.
 if [ -n "$typed" ]; then
-	printf 'PUT /_template/%s\n{"index_patterns":["%s_te*"],"mappings":{"_doc":{%s}}}\n' "$ID" "$ID" \
+	printf 'PUT /_template/%s-te\n{"index_patterns":["%s_te*"],"mappings":{"_doc":{%s}}}\n' "$ID" "$ID" \
 	    '"properties":{"n":{"type":"keyword"}}' >"$T/template"
 else
-	printf 'PUT /_index_template/%s\n{"index_patterns":["%s_te*"],"template":{"mappings":{%s}}}\n' \
+	printf 'PUT /_index_template/%s-te\n{"index_patterns":["%s_te*"],"template":{"mappings":{%s}}}\n' \
 	    "$ID" "$ID" '"properties":{"n":{"type":"keyword"}}' >"$T/template"
 fi
 printf '%s\n' "$(b 0/1000)" "$(x index "${ID}_te" 1 '{"n":1}')" "$(c 0/1030 1)" "$(e)" | frames
@@ -206,8 +206,8 @@ es PUT "${ID}_rr$typed" '{"mappings":{"_routing":{"required":true}}}' >/dev/null
 printf '%s\n' "$(relation)" "$(b 0/2000)" "$(x index "${ID}_rr" 1 '{"n":1}' null - '{"merge":["a"]}')" \
     "$(c 0/2030 1)" "$(e)" | frames
 writes 100 'a merge that can never be read'
-says 'table=shop.users.*_rr id=1 lsn=0/2000 .*type=routing_missing_exception reason=".*required' \
-    'is said in the words of the node'
+says 'table=shop.users.*_rr id=1 lsn=0/2000 .*type=(routing_missing_exception reason=".*required|null_pointer_exception)' \
+    'is said in the words of the node, which before 8 and 2 are few'
 
 # trunc PATTERN [QUERY]
 trunc() {
@@ -257,7 +257,7 @@ rejects() {
 	writes 100 "$2" && says "rejected an action\" table=shop.users.*$1" 'is named'
 }
 es PUT "${ID}_m$typed" '{"mappings":{"dynamic":"strict","properties":{"n":{"type":"long"}}}}' >/dev/null
-rejects 'op=index index=[^ ]*_m id=7 lsn=0/1000 status=400 type=(mapper|document)_parsing_exception reason="failed to parse field \[n\] of type \[long\].*For input string: ..many' \
+rejects 'op=index index=[^ ]*_m id=7 lsn=0/1000 status=400 type=(mapper|document)_parsing_exception reason="(\[[0-9:]*\] )?failed to parse field \[n\] of type \[long\].*For input string: ..many' \
     'a value that the mapping does not take' "$(x index "${ID}_m" 7 '{"n":"many"}')"
 rejects 'id=8 .*type=strict_dynamic_mapping_exception.*\[x\]' \
     'a field that it does not take' "$(x index "${ID}_m" 8 '{"x":1}')"
