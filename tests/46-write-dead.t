@@ -189,6 +189,24 @@ control DELETE fault >/dev/null
 cp "$T/dead" "$T/frames"
 writes 0 'a replay' 
 ok 'moves it' has 'i new 131072 {"n":1,"big":"B"}'
+# Of one id under another routing the delete's version follows from the action's.
+rm "$T/dead"
+fresh
+printf '%s\n' "$(b 0/1000)" "$(x index i one '{"big":"B","n":0}' null a)" "$(c 0/1030 1)" "$(e)" | frames
+writes 0 'a document with a routing'
+fault 'kind=item&id=one&status=400'
+printf '%s\n' "$(relation)" "$(b 0/2000)" \
+    "$(x index i one '{"n":1}' null b '{"merge":["big"],"merge_from":["i","one","a"]}')" \
+    "$(c 0/2030 2)" "$(e)" | frames
+writes 0 'it is rejected under another' --dead-letter "$T/dead"
+ok 'it stays' has 'i one 65536 {"big":"B","n":0}'
+is "$(x_of one | jq -c '.[5,6,7,8]' | tr '\n' ' ')" \
+    '131072 "b" "{\"n\":1,\"big\":\"B\"}" {"merge":["big"],"merge_from":["i","one","a"]} ' \
+    'and the letter says where it was'
+control DELETE fault >/dev/null
+cp "$T/dead" "$T/frames"
+writes 0 'a replay'
+ok 'moves it' has 'i one 131072 {"n":1,"big":"B"}'
 rm "$T/dead"
 printf '%s\n' "$(relation)" "$(b 0/3000)" "$(x index i none '{"n":1}' null - '{"merge":["big"]}')" \
     "$(c 0/3030 2)" "$(e)" | frames
