@@ -239,7 +239,7 @@ for status in 404 405 406 301; do
 	fresh
 	fault "kind=status&status=$status&body=the+words"
 	writes 100 "a whole request refused by $status"
-	says "refused a request.*status=$status reason=\"the words\".*lsn=0/[123]000" 'is said'
+	says "(refused a request|answers with a redirect).*status=$status reason=\"the words\".*lsn=0/[123]000" 'is said'
 done
 # Away -------------------------------------------------------------------------------
 
