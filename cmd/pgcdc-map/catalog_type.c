@@ -3,6 +3,7 @@
 
 #include "buf.h"
 #include "catalog_query.h"
+#include "type_query.h"
 
 /* Types within types; a composite type cannot hold itself but by an array. */
 #define MAX_DEPTH 32
@@ -30,28 +31,7 @@ catalog_type(struct catalog *c, uint32_t oid)
 	return find_or_add(c, oid);
 }
 
-/* One row for each type, of composite types one for each field. */
-static const char query[] =
-    "SELECT t.oid, n.nspname, coalesce(e.typname || '[]', t.typname),"
-    " CASE WHEN e.oid IS NOT NULL THEN 'a'"
-    " WHEN t.typtype = 'b' AND t.typname = 'hstore' AND EXISTS (SELECT FROM pg_catalog.pg_depend d"
-    " JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid WHERE d.objid = t.oid"
-    " AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass"
-    " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-    " AND d.deptype = 'e' AND x.extname = 'hstore') THEN 'h' ELSE t.typtype::text END,"
-    " CASE WHEN e.oid IS NOT NULL THEN e.oid WHEN t.typtype = 'd' THEN t.typbasetype"
-    " WHEN t.typtype = 'r' THEN r.rngsubtype WHEN t.typtype = 'm' THEN r.rngtypid END,"
-    " t.typtypmod, f.attname, f.atttypid, f.atttypmod"
-    " FROM pg_catalog.pg_type t"
-    " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typtype = 'b'"
-    " AND t.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)"
-    " LEFT JOIN pg_catalog.pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)"
-    " LEFT JOIN pg_catalog.pg_attribute f ON t.typtype = 'c' AND f.attrelid = t.typrelid"
-    " AND f.attnum > 0 AND NOT f.attisdropped"
-    " WHERE t.oid = ANY ($1::oid[]) ORDER BY t.oid, f.attnum";
-
-enum { OID, SCHEMA, NAME, KIND, OF, TYPMOD, FIELD, FIELD_TYPE, FIELD_TYPMOD };
+static const char query[] = TYPE_QUERY " = ANY ($1::oid[])" TYPE_QUERY_ORDER;
 
 static enum catalog_kind
 kind_of(char letter)
@@ -78,9 +58,9 @@ typmod_at(const PGresult *res, int row, int column)
 static int
 define(struct catalog *c, const PGresult *res, int row)
 {
-	uint32_t oid = catalog_oid(res, row, OID);
+	uint32_t oid = catalog_oid(res, row, TYPE_QUERY_OID);
 	struct catalog_type *t = find_or_add(c, oid);
-	char *schema = catalog_text(res, row, SCHEMA), *own = catalog_text(res, row, NAME);
+	char *schema = catalog_text(res, row, TYPE_QUERY_SCHEMA), *own = catalog_text(res, row, TYPE_QUERY_NAME);
 	struct buf name = { 0 };
 
 	if (strcmp(schema, "pg_catalog") != 0)
@@ -90,20 +70,20 @@ define(struct catalog *c, const PGresult *res, int row)
 	free(own);
 	free(t->name);
 	t->name = buf_cstr(&name);
-	t->kind = kind_of(*PQgetvalue(res, row, KIND));
-	t->typmod = typmod_at(res, row, TYPMOD);
-	if (!PQgetisnull(res, row, OF))
-		t->of = find_or_add(c, catalog_oid(res, row, OF));
+	t->kind = kind_of(*PQgetvalue(res, row, TYPE_QUERY_KIND));
+	t->typmod = typmod_at(res, row, TYPE_QUERY_TYPMOD);
+	if (!PQgetisnull(res, row, TYPE_QUERY_OF))
+		t->of = find_or_add(c, catalog_oid(res, row, TYPE_QUERY_OF));
 	else if (t->kind != TYPE_COMPOSITE && t->kind != TYPE_ENUM && t->kind != TYPE_HSTORE)
 		t->kind = TYPE_BASE;
-	for (; row < PQntuples(res) && catalog_oid(res, row, OID) == oid; row++) {
-		if (PQgetisnull(res, row, FIELD))
+	for (; row < PQntuples(res) && catalog_oid(res, row, TYPE_QUERY_OID) == oid; row++) {
+		if (PQgetisnull(res, row, TYPE_QUERY_FIELD))
 			continue;
 		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
 		t->field[t->fields++] =
-		    (struct catalog_field) { .name = catalog_text(res, row, FIELD),
-			    .type = find_or_add(c, catalog_oid(res, row, FIELD_TYPE)),
-			    .typmod = typmod_at(res, row, FIELD_TYPMOD) };
+		    (struct catalog_field) { .name = catalog_text(res, row, TYPE_QUERY_FIELD),
+			    .type = find_or_add(c, catalog_oid(res, row, TYPE_QUERY_FIELD_TYPE)),
+			    .typmod = typmod_at(res, row, TYPE_QUERY_FIELD_TYPMOD) };
 	}
 	return row;
 }

@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "fdio.h"
 #include "type.h"
+#include "type_query.h"
 
 #define AGAIN_US INT64_C(1000000)
 #define RETRY_MS 50
@@ -135,31 +136,6 @@ types_told(struct types *ts, uint32_t oid, const char *schema, const char *name)
  * The catalog
  */
 
-/* Kinds as in pg_type.typtype, and a for arrays, h for hstore.  One row for each type, of
- * composite types one for each field. */
-static const char query[] =
-    "SELECT t.oid, n.nspname, coalesce(e.typname || '[]', t.typname),"
-    " CASE WHEN e.oid IS NOT NULL THEN 'a'"
-    " WHEN t.typtype = 'b' AND t.typname = 'hstore' AND EXISTS (SELECT FROM pg_catalog.pg_depend d"
-    " JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid WHERE d.objid = t.oid"
-    " AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass"
-    " AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
-    " AND d.deptype = 'e' AND x.extname = 'hstore') THEN 'h' ELSE t.typtype::text END,"
-    " CASE WHEN e.oid IS NOT NULL THEN e.oid WHEN t.typtype = 'd' THEN t.typbasetype"
-    " WHEN t.typtype = 'r' THEN r.rngsubtype WHEN t.typtype = 'm' THEN r.rngtypid END,"
-    " e.typdelim, f.attname, f.atttypid"
-    " FROM pg_catalog.pg_type t"
-    /* A domain has its base's output function, also when that is array_out. */
-    " LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typtype = 'b'"
-    " AND t.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)"
-    " LEFT JOIN pg_catalog.pg_range r ON t.oid IN (r.rngtypid, r.rngmultitypid)"
-    " LEFT JOIN pg_catalog.pg_attribute f ON t.typtype = 'c' AND f.attrelid = t.typrelid"
-    " AND f.attnum > 0 AND NOT f.attisdropped"
-    " WHERE t.oid IN (";
-
-enum { OID, SCHEMA, NAME, KIND, ELEMENT, DELIMITER, FIELD, FIELD_TYPE };
-
 static enum value_kind
 kind_of(char letter)
 {
@@ -184,14 +160,14 @@ oid_at(const PGresult *res, int row, int column)
 static int
 define(struct types *ts, const PGresult *res, int row)
 {
-	uint32_t oid = oid_at(res, row, OID);
+	uint32_t oid = oid_at(res, row, TYPE_QUERY_OID);
 	struct type *t = find_or_add(ts, oid);
-	const char *schema = PQgetvalue(res, row, SCHEMA);
+	const char *schema = PQgetvalue(res, row, TYPE_QUERY_SCHEMA);
 	struct buf name = { 0 };
 
 	if (strcmp(schema, "pg_catalog") != 0)
 		buf_printf(&name, "%s.", schema);
-	buf_adds(&name, PQgetvalue(res, row, NAME));
+	buf_adds(&name, PQgetvalue(res, row, TYPE_QUERY_NAME));
 	set_name(t, buf_cstr(&name));
 	for (size_t i = 0; i < t->fields; i++)
 		free(t->field[i].name);
@@ -200,20 +176,20 @@ define(struct types *ts, const PGresult *res, int row)
 	t->fields = 0;
 	ts->changed = ts->changed || t->looked_up;
 	t->known = true;
-	t->kind = kind_of(*PQgetvalue(res, row, KIND));
-	t->delimiter = *PQgetvalue(res, row, DELIMITER);
-	t->element = PQgetisnull(res, row, ELEMENT) ? NULL
-						    : types_want(ts, oid_at(res, row, ELEMENT));
+	t->kind = kind_of(*PQgetvalue(res, row, TYPE_QUERY_KIND));
+	t->delimiter = *PQgetvalue(res, row, TYPE_QUERY_DELIMITER);
+	t->element = PQgetisnull(res, row, TYPE_QUERY_OF) ? NULL
+						    : types_want(ts, oid_at(res, row, TYPE_QUERY_OF));
 	/* A range whose pg_range is not there is one that is being dropped. */
 	if (t->element == NULL && t->kind != VALUE_COMPOSITE && t->kind != VALUE_HSTORE)
 		t->kind = VALUE_TEXT;
-	for (; row < PQntuples(res) && oid_at(res, row, OID) == oid; row++) {
-		if (PQgetisnull(res, row, FIELD))
+	for (; row < PQntuples(res) && oid_at(res, row, TYPE_QUERY_OID) == oid; row++) {
+		if (PQgetisnull(res, row, TYPE_QUERY_FIELD))
 			continue;
 		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
 		t->field[t->fields++] = (struct type_field) {
-			.name = xstrdup(value_name(&name, PQgetvalue(res, row, FIELD))),
-			.type = types_want(ts, oid_at(res, row, FIELD_TYPE)),
+			.name = xstrdup(value_name(&name, PQgetvalue(res, row, TYPE_QUERY_FIELD))),
+			.type = types_want(ts, oid_at(res, row, TYPE_QUERY_FIELD_TYPE)),
 		};
 	}
 	buf_free(&name);
@@ -224,7 +200,7 @@ define(struct types *ts, const PGresult *res, int row)
 static char *
 make_query(struct types *ts, struct buf *sql)
 {
-	buf_adds(sql, query);
+	buf_adds(sql, TYPE_QUERY " IN (");
 	for (size_t i = 0; i < ts->by_oid.cap; i++) {
 		struct type *t = ts->by_oid.entry[i].thing;
 
@@ -237,7 +213,7 @@ make_query(struct types *ts, struct buf *sql)
 	}
 	ts->wanted = 0;
 	sql->data[sql->len - 1] = ')';
-	buf_adds(sql, " ORDER BY t.oid, f.attnum");
+	buf_adds(sql, TYPE_QUERY_ORDER);
 	return buf_cstr(sql);
 }
 
