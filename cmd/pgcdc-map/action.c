@@ -243,7 +243,7 @@ same(const struct buf *a, const struct buf *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* An index or create.  *start is behind a delete that was put first. */
+/* An index or create, which counts. */
 static void
 put_document(struct action_writer *w, struct plan *plan, enum frame_op op,
     const struct row *row, const struct buf *from, uint64_t *counter)
@@ -252,7 +252,6 @@ put_document(struct action_writer *w, struct plan *plan, enum frame_op op,
 	size_t start = b->len, body;
 	struct failure why;
 
-	w->document.merges = 0;
 	w->document.creates = op == OP_CREATE;
 	if (!put_head(w, plan, op, row, &why))
 		goto failed;
@@ -350,7 +349,6 @@ put_update(struct action_writer *w, struct plan *plan, const struct row *row, si
 		return;
 	}
 	frame_put_str(w->out, w->body.data, w->body.len);
-	w->document.merges = 0;
 	if (!put_more(w, plan, OP_UPDATE, row, NULL, start, why))
 		fail(w, plan, row, start, why);
 	else

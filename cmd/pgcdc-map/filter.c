@@ -194,15 +194,11 @@ left(struct buf *b, size_t start, size_t count)
 void
 filter_hash(struct buf *b, size_t start)
 {
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA2_CTX ctx;
+	char digits[SHA256_DIGEST_STRING_LENGTH];
 
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, (const uint8_t *)b->data + start, b->len - start);
-	SHA256Final(digest, &ctx);
+	SHA256Data((const uint8_t *)b->data + start, b->len - start, digits);
 	b->len = start;
-	for (size_t i = 0; i < sizeof(digest); i++)
-		buf_printf(b, "%02x", digest[i]);
+	buf_adds(b, digits);
 }
 
 /* Letters and digits in lower case; whatever lies between them is one hyphen. */

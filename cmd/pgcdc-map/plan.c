@@ -264,6 +264,23 @@ collect_identity(struct compiler *c)
 		}
 }
 
+static void
+compile_stable(struct compiler *c)
+{
+	const struct column_names *names = &c->rule->stable;
+	struct plan *p = c->plan;
+
+	if (names->n == 0)
+		return;
+	p->stable = xcalloc(names->n, sizeof(*p->stable));
+	for (size_t i = 0; i < names->n; i++) {
+		int64_t column = relation_column(c->relation, names->list[i].column);
+
+		if (column >= 0)
+			p->stable[p->stables++] = (uint32_t)column;
+	}
+}
+
 /* Deletes bring the replica identity only, and updates that leave it alone no old row. */
 static void
 check_identity(struct compiler *c)
@@ -401,6 +418,7 @@ plan_new(const struct mapping *m, const struct rule *rule, const struct relation
 	if (rule->truncate == TRUNCATE_DELETE)
 		compile_truncate(&c);
 	collect_identity(&c);
+	compile_stable(&c);
 	check_identity(&c);
 	check_names(&c, "include", &rule->include);
 	check_names(&c, "exclude", &rule->exclude);
@@ -453,6 +471,7 @@ plan_free(struct plan *p)
 		free(p->script);
 		free(p->truncate_index);
 		free(p->identity);
+		free(p->stable);
 		free(p->error);
 		free(p);
 		p = next;

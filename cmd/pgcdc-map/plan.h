@@ -97,6 +97,9 @@ struct plan {
 	 */
 	uint32_t unseen;
 	bool reported;      /* that a snapshot's rows do not run its script */
+	/* Those that the rule calls stable. */
+	uint32_t *stable;
+	size_t stables;
 	unsigned body_head; /* bytes that the last body's MessagePack head had: a guess */
 };
 

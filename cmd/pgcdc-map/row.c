@@ -243,18 +243,17 @@ static const msgpack_object *
 with_stable(struct action_writer *w, const struct plan *plan, const msgpack_object *new,
     const msgpack_object *old)
 {
-	const struct column_names *stable = &plan->rule->stable;
 	uint32_t columns = plan->relation->columns;
 
-	if (old == NULL || stable->n == 0)
+	if (old == NULL || plan->stables == 0)
 		return old;
 	w->old.len = 0;
 	buf_add(&w->old, (const char *)old, columns * sizeof(*old));
-	for (size_t i = 0; i < stable->n; i++) {
-		int64_t column = relation_column(plan->relation, stable->list[i].column);
+	for (size_t i = 0; i < plan->stables; i++) {
+		uint32_t column = plan->stable[i];
 
-		if (column >= 0 && frame_is_absent(&old[column]))
-			memcpy(w->old.data + (size_t)column * sizeof(*old), &new[column], sizeof(*old));
+		if (frame_is_absent(&old[column]))
+			memcpy(w->old.data + column * sizeof(*old), &new[column], sizeof(*old));
 	}
 	return (const msgpack_object *)(const void *)w->old.data;
 }
