@@ -1,5 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "action.h"
@@ -248,43 +246,12 @@ action_check(const struct frame_action *a, struct action_line *l)
 	return l->merge != NULL || l->merge_from != NULL ? check_merge(a, l) : NULL;
 }
 
-static void
-put_escaped(struct buf *b, struct frame_str s)
-{
-	uint32_t from = 0;
-
-	for (uint32_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		char esc[8];
-
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_add(b, s.ptr + from, i - from);
-		from = i + 1;
-		if (c >= 0x20)
-			snprintf(esc, sizeof(esc), "\\%c", c);
-		else
-			snprintf(esc, sizeof(esc), "\\u%04x", c);
-		buf_adds(b, esc);
-	}
-	buf_add(b, s.ptr + from, s.len - from);
-}
-
 void
 action_unescape(struct buf *b, const char *s, size_t n)
 {
 	b->len = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] != '\\' || i + 1 == n) {
-			buf_addc(b, s[i]);
-		} else if (s[i + 1] == 'u' && i + 5 < n) {
-			/* Control characters only: below U+0020. */
-			buf_addc(b, (char)strtol((char[]) { s[i + 4], s[i + 5], '\0' }, NULL, 16));
-			i += 5;
-		} else {
-			buf_addc(b, s[++i]);
-		}
-	}
+	/* It stands between quotes there. */
+	json_unescape(b, (struct json_text) { s - 1, n + 2 });
 }
 
 static void
@@ -307,21 +274,23 @@ put_uint(struct buf *b, uint64_t v)
 }
 
 static void
-put_name(struct buf *b, struct frame_str s, const char *key)
+put_string(struct buf *b, struct frame_str s)
 {
-	buf_adds(b, key);
-	put_escaped(b, s);
-	buf_addc(b, '"');
+	json_put_string(b, s.ptr, s.len);
 }
 
 void
 action_put_document(
     struct buf *b, struct frame_str index, struct frame_str id, struct frame_str routing)
 {
-	put_name(b, index, "{\"_index\":\"");
-	put_name(b, id, ",\"_id\":\"");
-	if (routing.ptr != NULL)
-		put_name(b, routing, ",\"routing\":\"");
+	PUT(b, "{\"_index\":");
+	put_string(b, index);
+	PUT(b, ",\"_id\":");
+	put_string(b, id);
+	if (routing.ptr != NULL) {
+		PUT(b, ",\"routing\":");
+		put_string(b, routing);
+	}
 	buf_addc(b, '}');
 }
 
@@ -334,11 +303,10 @@ action_build(struct action_line *l, const struct frame_action *a, bool versioned
 	b->len = 0;
 	PUT(b, "{\"");
 	buf_adds(b, frame_op_names[a->op]);
-	PUT(b, "\":{\"_index\":\"");
-	l->index_at = (uint16_t)b->len;
-	put_escaped(b, a->index);
-	l->index_len = (uint16_t)(b->len - l->index_at);
-	buf_addc(b, '"');
+	PUT(b, "\":{\"_index\":");
+	l->index_at = (uint16_t)(b->len + 1);
+	put_string(b, a->index);
+	l->index_len = (uint16_t)(b->len - 1 - l->index_at);
 	if (l->type != NULL) {
 		PUT(b, ",\"_type\":\"");
 		buf_adds(b, l->type);
@@ -346,16 +314,14 @@ action_build(struct action_line *l, const struct frame_action *a, bool versioned
 	}
 	l->id_at = l->id_len = 0;
 	if (a->id.ptr != NULL) {
-		PUT(b, ",\"_id\":\"");
-		l->id_at = (uint16_t)b->len;
-		put_escaped(b, a->id);
-		l->id_len = (uint16_t)(b->len - l->id_at);
-		buf_addc(b, '"');
+		PUT(b, ",\"_id\":");
+		l->id_at = (uint16_t)(b->len + 1);
+		put_string(b, a->id);
+		l->id_len = (uint16_t)(b->len - 1 - l->id_at);
 	}
 	if (a->routing.ptr != NULL) {
-		PUT(b, ",\"routing\":\"");
-		put_escaped(b, a->routing);
-		buf_addc(b, '"');
+		PUT(b, ",\"routing\":");
+		put_string(b, a->routing);
 	}
 	if (versioned) {
 		PUT(b, ",\"version\":");
@@ -363,9 +329,8 @@ action_build(struct action_line *l, const struct frame_action *a, bool versioned
 		PUT(b, ",\"version_type\":\"external_gte\"");
 	}
 	if (l->pipeline.ptr != NULL) {
-		PUT(b, ",\"pipeline\":\"");
-		put_escaped(b, l->pipeline);
-		buf_addc(b, '"');
+		PUT(b, ",\"pipeline\":");
+		put_string(b, l->pipeline);
 	}
 	if (l->require_alias)
 		PUT(b, ",\"require_alias\":true");

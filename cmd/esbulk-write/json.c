@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
 #include "json.h"
 
 /* Deeper is no document: Jackson stops at 1000, and before that limit at its stack. */
@@ -178,14 +179,11 @@ hex(const char *p)
 	int v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		int c = (unsigned char)p[i] | 0x20;
+		int c = hex_digit(p[i]);
 
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if (c >= 'a' && c <= 'f')
-			v = v << 4 | (c - 'a' + 10);
-		else
+		if (c < 0)
 			return -1;
+		v = v << 4 | c;
 	}
 	return v;
 }
@@ -306,17 +304,47 @@ json_put_line(struct buf *b, struct json_text v)
 void
 json_put_string(struct buf *b, const char *s, size_t n)
 {
+	size_t from = 0;
+
 	buf_addc(b, '"');
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)s[i];
 
-		if (c < 0x20) {
-			buf_printf(b, "\\u%04x", c);
-		} else {
-			if (c == '"' || c == '\\')
-				buf_addc(b, '\\');
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_add(b, s + from, i - from);
+		from = i + 1;
+		if (c >= 0x20) {
+			buf_addc(b, '\\');
 			buf_addc(b, s[i]);
+		} else {
+			buf_printf(b, "\\u%04x", c);
 		}
 	}
+	buf_add(b, s + from, n - from);
 	buf_addc(b, '"');
+}
+
+struct frame_str
+json_string(struct buf *b, struct json_text t)
+{
+	b->len = 0;
+	if (t.p == NULL || *t.p != '"')
+		return (struct frame_str) { 0 };
+	json_unescape(b, t);
+	return (struct frame_str) { buf_cstr(b), (uint32_t)b->len };
+}
+
+bool
+json_uint(struct json_text t, uint64_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < t.n; i++) {
+		uint64_t digit = (uint64_t)(t.p[i] - '0');
+
+		if (t.p[i] < '0' || t.p[i] > '9')
+			return false;
+		*n = *n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *n * 10 + digit;
+	}
+	return t.n > 0;
 }

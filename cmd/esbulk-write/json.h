@@ -3,8 +3,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
+#include "frame.h"
 
 /*
  * JSON as it stands: members are found in a text and taken over as the bytes that they
@@ -50,6 +52,12 @@ bool json_is(struct json_text written, const char *name, size_t len);
 
 /* Append the string whose quotes are first and last of the text, without its escapes. */
 void json_unescape(struct buf *, struct json_text string);
+
+/* The string in the buffer, emptied first, without its escapes; ptr NULL: it is no string. */
+struct frame_str json_string(struct buf *, struct json_text);
+
+/* Digits alone; what is too large is the largest.  False: it is something else. */
+bool json_uint(struct json_text, uint64_t *);
 
 /*
  * Append the value as one line: where it has several, blanks with line ends or comments

@@ -58,27 +58,6 @@ put_end(struct buf *b, uint64_t lsn, struct frame_str index, struct frame_str id
 	frame_put_end(b, lsn, "dead letter");
 }
 
-/* A string of JSON without its escapes; ptr NULL: it is none. */
-static struct frame_str
-text_of(struct buf *b, struct json_text t)
-{
-	b->len = 0;
-	if (t.p == NULL || *t.p != '"')
-		return (struct frame_str) { 0 };
-	json_unescape(b, t);
-	return (struct frame_str) { buf_cstr(b), (uint32_t)b->len };
-}
-
-static uint64_t
-number(struct json_text t)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < t.n && t.p[i] >= '0' && t.p[i] <= '9'; i++)
-		n = n * 10 + (uint64_t)(t.p[i] - '0');
-	return n;
-}
-
 /* What the item's more had: pairs of a map. */
 struct more {
 	size_t pairs;
@@ -120,9 +99,9 @@ add_merge(struct more *more, const struct item *item)
 		more->pairs++;
 		frame_put_cstr(b, "merge_from");
 		frame_put_array(b, numbered ? 4 : 3);
-		frame_put_str_or_nil(b, text_of(&part, json_member(old, "_index")));
-		frame_put_str_or_nil(b, text_of(&part, json_member(old, "_id")));
-		frame_put_str_or_nil(b, text_of(&part, json_member(old, "routing")));
+		frame_put_str_or_nil(b, json_string(&part, json_member(old, "_index")));
+		frame_put_str_or_nil(b, json_string(&part, json_member(old, "_id")));
+		frame_put_str_or_nil(b, json_string(&part, json_member(old, "routing")));
 		if (numbered)
 			frame_put_uint(b, m->old_version);
 	}
@@ -148,16 +127,16 @@ put_item(struct buf *b, const struct item *item, struct frame_str *index, struct
 		w = json_open(head);
 	while (json_next(&w, &name, &value) == 1) {
 		if (json_is(name, "_index", 6)) {
-			a.index = text_of(&index_text, value);
+			a.index = json_string(&index_text, value);
 		} else if (json_is(name, "_id", 3)) {
-			a.id = text_of(&id_text, value);
+			a.id = json_string(&id_text, value);
 		} else if (json_is(name, "routing", 7)) {
-			a.routing = text_of(&routing_text, value);
+			a.routing = json_string(&routing_text, value);
 		} else if (json_is(name, "version", 7)) {
 			a.versioned = VERSION_GIVEN;
-			a.version = number(value);
+			(void)json_uint(value, &a.version);
 		} else if (json_is(name, "pipeline", 8)) {
-			struct frame_str s = text_of(&part, value);
+			struct frame_str s = json_string(&part, value);
 
 			more.pairs++;
 			frame_put_cstr(&more.text, "pipeline");

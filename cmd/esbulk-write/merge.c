@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "action.h"
 #include "merge.h"
 
 #define MORE_KEPT ((size_t)64 * 1024)
@@ -42,21 +43,6 @@ merge_ask(struct buf *b, const struct items *items)
 	buf_adds(b, "]}");
 }
 
-/* What is too large is the largest: newer than all. */
-static bool
-number(struct json_text t, uint64_t *n)
-{
-	*n = 0;
-	for (size_t i = 0; i < t.n; i++) {
-		uint64_t digit = (uint64_t)(t.p[i] - '0');
-
-		if (t.p[i] < '0' || t.p[i] > '9')
-			return false;
-		*n = *n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *n * 10 + digit;
-	}
-	return t.n > 0;
-}
-
 /* The next document of the answer.  -1: there is none. */
 static int
 next_found(struct json_walk *w, struct found *f)
@@ -73,7 +59,7 @@ next_found(struct json_walk *w, struct found *f)
 			f->found = *value.p == 't';
 			f->told = f->found || *value.p == 'f';
 		} else if (json_is(name, "_version", 8)) {
-			f->numbered = number(value, &f->version);
+			f->numbered = json_uint(value, &f->version);
 		} else if (json_is(name, "_id", 3) && value.n >= 2 && *value.p == '"') {
 			f->id = (struct json_text) { value.p + 1, value.n - 2 };
 		} else if (json_is(name, "_source", 7)) {
@@ -96,9 +82,7 @@ is_about(const struct found *f, const struct item *i)
 
 	if (f->error.p != NULL)
 		return true;
-	id.len = 0;
-	/* It stands between quotes there. */
-	json_unescape(&id, (struct json_text) { i->text + i->id_at - 1, i->id_len + (size_t)2 });
+	action_unescape(&id, i->text + i->id_at, i->id_len);
 	return f->told && (!f->found || f->numbered) && f->id.p != NULL &&
 	    json_is(f->id, id.data, id.len);
 }
@@ -106,11 +90,9 @@ is_about(const struct found *f, const struct item *i)
 static void
 copy_string(char *to, size_t size, struct json_text object, const char *name)
 {
-	struct json_text t = json_member(object, name);
 	struct buf b = { 0 };
 
-	if (t.p != NULL && *t.p == '"')
-		json_unescape(&b, t);
+	(void)json_string(&b, json_member(object, name));
 	if (b.len >= size)
 		b.len = size - 1;
 	if (b.len > 0)

@@ -8,7 +8,7 @@
 
 #define FILE_MAX ((size_t)64 * 1024 * 1024)
 
-/* All that is in the file, or on standard input's place NULL: logged. */
+/* All that is in the file, to be freed; NULL: it cannot be read, which was logged. */
 static char *
 read_all(const char *path)
 {

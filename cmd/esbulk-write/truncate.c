@@ -74,19 +74,6 @@ truncate_ask(const struct truncate *t, struct buf *url, struct buf *body)
 	return t->step == TRUNCATE_NEXT ? "POST" : "DELETE";
 }
 
-/* A string member without its escapes; ptr NULL: there is none. */
-static struct frame_str
-text_of(struct buf *b, struct json_text hit, const char *name)
-{
-	struct json_text t = json_member(hit, name);
-
-	b->len = 0;
-	if (t.p == NULL || *t.p != '"')
-		return (struct frame_str) { 0 };
-	json_unescape(b, t);
-	return (struct frame_str) { buf_cstr(b), (uint32_t)b->len };
-}
-
 /* Put the delete of a hit into its lane. */
 static int
 delete_hit(struct truncate *t, struct delivery *d, struct json_text hit)
@@ -96,9 +83,9 @@ delete_hit(struct truncate *t, struct delivery *d, struct json_text hit)
 	struct lane *lane;
 	struct item *item;
 
-	a.index = text_of(&t->index, hit, "_index");
-	a.id = text_of(&t->id, hit, "_id");
-	a.routing = text_of(&t->routing, hit, "_routing");
+	a.index = json_string(&t->index, json_member(hit, "_index"));
+	a.id = json_string(&t->id, json_member(hit, "_id"));
+	a.routing = json_string(&t->routing, json_member(hit, "_routing"));
 	if (a.index.ptr == NULL || a.id.ptr == NULL)
 		return -1;
 	action_build(l, &a, t->versioned, t->version);
