@@ -94,14 +94,7 @@ survives 'everything together' 4 'kind=item&p=0.05' 'kind=status&p=0.05' \
 fresh
 : >"$T/log"
 fault 'kind=item&p=0.2' 'kind=status&p=0.1' 'kind=cut&when=body&p=0.05'
-{
-	b 0/1000
-	awk 'BEGIN { for (turn = 1; turn <= 12; turn++) for (d = 1; d <= 15; d++) {
-		printf "[\"X\",\"index\",1,\"i\",\"d%d\",false,null,\"{\\\"n\\\":%d}\"]\n", d, turn
-		printf "[\"X\",\"delete\",1,\"i\",\"d%d\",false,null,null]\n", d } }'
-	c 0/1030 1
-	e
-} | frames
+turns | frames
 writes 0 'actions without versions, rejected alone and with their request'
 ok 'happened' counts injected -gt 1
 is "$(grep -c . "$T/log") $(grep -c ' index .* 201$' "$T/log") $(grep -c ' delete .* 200$' "$T/log")" \

@@ -40,14 +40,6 @@ source_of() {
 }
 i=${ID}_a
 
-# docs INDEX LINE...: what the index holds, each as ID SOURCE.
-docs() {
-	_index=$1
-	shift
-	es_docs "$_index" | tr '\t' ' ' >"$T/docs"
-	cat "$T/docs"
-	[ "$(cat "$T/docs")" = "$(printf '%s\n' "$@")" ]
-}
 # version INDEX ID: of a document, "-" when there is none.
 version() {
 	es GET "$1/_doc/$2" | jq -r '._version // "-"'

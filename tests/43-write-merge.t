@@ -16,18 +16,6 @@ m() {
 move() {
 	x index i "$2" "$3" "${5:-null}" - "{\"merge\":$4,\"merge_from\":[\"i\",\"$1\",null]}"
 }
-# u SEQ ACTION...: a unit of action lines.
-u() {
-	b "0/${1}000"
-	_seq=$1
-	shift
-	printf '%s\n' "$@"
-	c "0/${_seq}030" "$_seq"
-}
-# run UNITS...: to the frames, with H and E.
-stream() {
-	printf '%s\n' "$(hello)" "$(relation)" "$@" "$(e)" | frames
-}
 
 standin_start
 

@@ -13,17 +13,6 @@ t() {
 	printf '["X","delete",16401,null,null,%s,null,null,{"truncate":{"index":"%s","query":%s}}]\n' \
 	    "${3:-null}" "$1" "$(_text "${2:--}")"
 }
-# u SEQ ACTION...: a unit of action lines.
-u() {
-	b "0/${1}000"
-	_seq=$1
-	shift
-	printf '%s\n' "$@"
-	c "0/${_seq}030" "$_seq"
-}
-stream() {
-	printf '%s\n' "$(hello)" "$(relation)" "$@" "$(e)" | frames
-}
 
 # A cluster whose searches nobody can read, though it takes refreshes: given up after a
 # minute, at the end of this file.
@@ -144,11 +133,7 @@ fresh
 } >"$T/load"
 pack <"$T/load" >"$T/frames"
 writes 0 'a load with two truncates'
-docs() {
-	held | awk -F '\t' '{ lsn = int($3 / 16)
-		printf "%s\t%s\t%d\t%s\n", $1, $2, lsn - lsn % 65536, $4 }' | sort
-}
-docs >"$T/want"
+held_units >"$T/want"
 awk -F '"' '/truncate/ { delete d } /^\["X","index"/ { d[$6 " " $8] = $10 }
     END { for (k in d) n++; print n }' "$T/load" >"$T/number"
 is "$(wc -l <"$T/want")" "$(cat "$T/number")" 'leaves what came behind the second'
@@ -163,7 +148,7 @@ survives() {
 	listen survives
 	writes 0 "$_about" --timeout 1 -a "$T/survives.sock" --batch-docs 300
 	ok "$_about: happened" counts faults -ge 1
-	docs >"$T/held"
+	held_units >"$T/held"
 	same "$T/held" "$T/want" "$_about: the same is left"
 	wait_for "$_about: all is acked" 10 acked survives 40
 }
@@ -239,7 +224,7 @@ for n in 1 2 3 4 5 6 7 8; do
 	_until 10 _ended "$W"
 	control DELETE fault >/dev/null
 	writes 0 "killed in a truncate: again ($n)"
-	docs >"$T/held"
+	held_units >"$T/held"
 	same "$T/held" "$T/want" 'the same is left'
 done
 

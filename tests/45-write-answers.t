@@ -103,14 +103,7 @@ fresh
 : >"$T/log"
 fault 'kind=item&id=d1&status=400&type=index_closed_exception&count=3' 'kind=item&p=0.2&count=30' \
     'kind=item&id=d2&status=500&type=x&count=3' 'kind=status&status=500&p=0.2&count=9'
-{
-	b 0/1000
-	awk 'BEGIN { for (turn = 1; turn <= 12; turn++) for (d = 1; d <= 15; d++) {
-		printf "[\"X\",\"index\",1,\"i\",\"d%d\",false,null,\"{\\\"n\\\":%d}\"]\n", d, turn
-		printf "[\"X\",\"delete\",1,\"i\",\"d%d\",false,null,null]\n", d } }'
-	c 0/1030 1
-	e
-} | frames
+turns | frames
 letters 0 'actions without versions, refused in all ways that pass' --lanes 2
 ok 'happened' counts injected -gt 5
 ok 'never two requests about one document' counts order_violations -eq 0

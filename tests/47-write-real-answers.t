@@ -19,14 +19,6 @@ dead() {
 	lines >/dev/null
 	jq -r 'select(.[0] == "X") | .[4]' "$T/dead.lines" | sort | tr '\n' ' '
 }
-# docs INDEX LINE...: what the index holds, each as ID SOURCE.
-docs() {
-	_index=$1
-	shift
-	es_docs "$_index" | tr '\t' ' ' >"$T/docs"
-	cat "$T/docs"
-	[ "$(cat "$T/docs")" = "$(printf '%s\n' "$@")" ]
-}
 one='"settings":{"number_of_shards":1,"number_of_replicas":0}'
 
 # The document's fault -----------------------------------------------------------------

@@ -56,6 +56,25 @@ unit() {
 	c "0/${_seq}030" "$_seq"
 }
 
+# u SEQ ACTION...: the same of actions as x prints them.
+u() {
+	b "0/${1}000"
+	_seq=$1
+	shift
+	printf '%s\n' "$@"
+	c "0/${_seq}030" "$_seq"
+}
+
+# turns: a unit in which index and delete take turns on fifteen documents, without versions.
+turns() {
+	b 0/1000
+	awk 'BEGIN { for (turn = 1; turn <= 12; turn++) for (d = 1; d <= 15; d++) {
+		printf "[\"X\",\"index\",1,\"i\",\"d%d\",false,null,\"{\\\"n\\\":%d}\"]\n", d, turn
+		printf "[\"X\",\"delete\",1,\"i\",\"d%d\",false,null,null]\n", d } }'
+	c 0/1030 1
+	e
+}
+
 # load UNITS ACTIONS DOCUMENTS [INDEX]: units of so many actions on documents picked at
 # random, a fifth of them deletes, in an index ("i"), with H before and no E behind.
 # $T/want gets what the index then holds, for holds_load; $T/units each action: seq, id
@@ -99,6 +118,11 @@ pack() {
 # frames: JSON lines on standard input, to what the next writes sends.
 frames() {
 	pack >"$T/frames"
+}
+
+# stream UNIT...: to the frames, with H and E.
+stream() {
+	printf '%s\n' "$(hello)" "$(relation)" "$@" "$(e)" | frames
 }
 
 # writes STATUS DESCRIPTION [OPTION...]: a check of what esbulk-write makes of the frames.
@@ -189,11 +213,15 @@ held() {
 	    -e 's/(,"_source":(.*))?\}$/	\2/' | sort
 }
 
+# held_units: the same with the LSN of the document's unit, as load has them, for the version.
+held_units() {
+	held | awk -F '\t' '{ lsn = int($3 / 16)
+		printf "%s\t%s\t%d\t%s\n", $1, $2, lsn - lsn % 65536, $4 }' | sort
+}
+
 # holds_load DESCRIPTION: a check that it holds what load left.
 holds_load() {
-	held | awk -F '\t' '{ lsn = int($3 / 16)
-		printf "%s\t%s\t%d\t%s\n", $1, $2, lsn - lsn % 65536, $4 }' |
-	    sort >"$T/held"
+	held_units >"$T/held"
 	same "$T/held" "$T/want" "$1"
 }
 
@@ -203,6 +231,15 @@ has() {
 		held
 		return 1
 	}
+}
+
+# docs INDEX LINE...: what an index of a real node holds, each as ID SOURCE.
+docs() {
+	_index=$1
+	shift
+	es_docs "$_index" | tr '\t' ' ' >"$T/docs"
+	cat "$T/docs"
+	[ "$(cat "$T/docs")" = "$(printf '%s\n' "$@")" ]
 }
 
 # The reader ------------------------------------------------------------------------
