@@ -180,17 +180,17 @@ done
 # What is before on the old document is waited for, what comes later waits.
 standin_start
 listen order
-fault 'kind=item&op=index&id=1'
+fault 'kind=request&op=index&id=1&status=429'
 start order -a "$T/order.sock" --lanes 16
 printf '%s\n' "$(hello)" "$(u 1 "$(x index i 1 '{"big":"a"}')" "$(x index i 7 '{}')")" \
-    "$(u 2 "$(move 1 2 '{"n":2}' '["big"]')")" "$(u 3 "$(x index i 1 '{"n":3}')")" \
+    "$(u 2 "$(move 1 2 '{"n":2}' '["big"]')")" "$(u 3 "$(x index i 1 '{"n":3}' null z)")" \
     "$(u 4 "$(x index i 8 '{}')" "$(x index i 9 '{}')")" | feed
-wait_for 'an action on the old document fails' 10 counts injected -gt 2
+wait_for 'an action on the old document fails' 10 counts faults -gt 2
 wait_for 'others are not held up' 10 counts docs -eq 3
 ok 'but the merge is' not sh -c 'curl -s --noproxy "*" -f "$1/i/_doc/2"' sh "$STANDIN_URL"
-control DELETE fault >/dev/null
 fault 'kind=item&op=index&id=2&count=6' 'kind=item&op=delete&id=1'
 before=$(counted injected)
+control DELETE 'fault?kind=request' >/dev/null
 wait_for 'then its document is read, and not stored' 20 counts injected -gt "$before"
 is "$(curl -s --noproxy '*' "$STANDIN_URL/i/_doc/1" | jq -c ._source)" '{"big":"a"}' \
     'the old one stays, and what comes later on it waits'

@@ -56,6 +56,28 @@ says 'warn .*rejected an action" table=shop.users op=index index=i id=bad lsn=0/
     'which is said'
 is "$(stat -c %a "$T/dead")" 600 'the file is for its owner'
 
+# What was left out for an action that is then rejected is sent after all.
+rm "$T/dead"
+printf '%s\n' "$(hello)" "$(relation)" "$(u 1 "$(x index i a '{"n":1}')" \
+    "$(x index i b '{"n":1}')")" "$(u 2 "$(x index i a '{"n":2}')" "$(x delete i a -)" \
+    "$(x index i b '{"n":2}')")" "$(e)" | frames
+for kind in item request; do
+	fresh
+	fault "kind=$kind&id=a&op=delete&status=400"
+	listen instead
+	writes 0 "a delete that is rejected ($kind)" --dead-letter "$T/dead" -a "$T/instead.sock"
+	ok 'what came before it on the document is stored' has 'i a 131072 {"n":2}' \
+	    'i b 131072 {"n":2}'
+	wait_for 'all is acked' 10 acked instead 2
+	fresh
+	fault "kind=$kind&id=a&status=400"
+	writes 0 "all that are one document's ($kind)" --dead-letter "$T/dead"
+	ok 'the other is stored' has 'i b 131072 {"n":2}'
+done
+ok 'each has a letter' has_letters 8
+is "$(jq -c 'select(.[0] == "X") | .[1,5]' "$T/dead.lines" | tail -n 6 | tr '\n' ' ')" \
+    '"delete" 131073 "index" 131072 "index" 65536 ' 'the newest first'
+
 # Rejects of the mapper, and what the program would not send.
 rm "$T/dead"
 long=$(printf '%0513d' 0)

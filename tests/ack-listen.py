@@ -21,17 +21,21 @@ import time
 
 
 class Stored:
-    """Which units the stand-in's log shows to be stored."""
+    """Which units the stand-in's log shows to be stored.  What a newer action on the
+    document replaces counts as stored with that: it may have been left out for it."""
 
     def __init__(self, log, units):
         self.log = open(log, encoding="utf-8")
         self.rest = ""
-        self.seen = collections.Counter()
+        self.newest = {}
         self.units = {}
+        place = collections.Counter()
         with open(units, encoding="utf-8") as lines:
             for line in lines:
                 seq, key, lsn = line.split()
-                self.units.setdefault(int(seq), []).append((key, int(lsn)))
+                version = int(lsn) * 16 + place[seq, key]
+                place[seq, key] += 1
+                self.units.setdefault(int(seq), []).append((key, version))
         self.upto = 0
 
     def missing(self, seq):
@@ -41,13 +45,11 @@ class Stored:
         for line in lines:
             _, _, _, key, version, status = line.split()
             if status in ("200", "201", "404", "409"):
-                version = int(version) // 16
-                self.seen[key, version - version % 65536] += 1
+                self.newest[key] = max(int(version), self.newest.get(key, 0))
         while self.upto < seq:
-            for action in self.units.get(self.upto + 1, []):
-                self.seen[action] -= 1
-                if self.seen[action] < 0:
-                    return f"unit {self.upto + 1}: document {action[0]}"
+            for key, version in self.units.get(self.upto + 1, []):
+                if self.newest.get(key, 0) < version:
+                    return f"unit {self.upto + 1}: document {key}"
             self.upto += 1
         return None
 

@@ -94,7 +94,8 @@ turn(struct lane *lane, struct item *item)
 	if (lane->any_blocked && item->id_len > 0 && marked(lane->blocked, item->document))
 		return TURN_LATER;
 	switch ((enum item_state)item->state) {
-	case ITEM_PLAIN: return TURN_NOW;
+	case ITEM_PLAIN:
+	case ITEM_LEFT_OUT: return TURN_NOW; /* no such one waits */
 	case ITEM_MERGED: lane->any_merged = true; return TURN_NOW;
 	case ITEM_MERGE: return merge_turn(lane, item);
 	case ITEM_GATED:
@@ -105,17 +106,44 @@ turn(struct lane *lane, struct item *item)
 	return TURN_NOW;
 }
 
+/* Put the first that waits into the batch.  False: it must wait for the next one. */
+static bool
+join(struct lane *lane)
+{
+	struct coalesce *c = &lane->delivery->coalesce;
+	struct items *batch = &lane->sending;
+	struct item *item = lane->waiting.first;
+	/* Which of the suspects is bad shows only where none is left out. */
+	struct item *needless = lane->suspects == 0 ? coalesce_find(c, item) : NULL;
+	size_t count = batch->count + 1, bytes = batch->bytes + item->len;
+
+	if (needless != NULL) {
+		count--;
+		bytes -= needless->len;
+	}
+	if (batch->count > 0 && (count > lane->max_docs || bytes > lane->max_bytes))
+		return false;
+	if (needless == NULL && !may_join(lane, item))
+		return false;
+	items_append(batch, items_take(&lane->waiting));
+	if (needless != NULL)
+		coalesce_leave_out(c, batch, needless, item);
+	return true;
+}
+
 void
 lane_form_batch(struct lane *lane)
 {
+	struct coalesce *c = &lane->delivery->coalesce;
 	struct items later;
 
+	coalesce_begin(c);
 	memset(lane->seen, 0, sizeof(lane->seen));
 	memset(lane->blocked, 0, sizeof(lane->blocked));
 	lane->unversioned = lane->any_blocked = lane->any_merged = false;
 	lane->reads = 0;
 	items_init(&later);
-	while (lane->waiting.first != NULL && lane->sending.count < lane->max_docs) {
+	while (lane->waiting.first != NULL) {
 		struct item *item = lane->waiting.first;
 		enum turn t = item->state == ITEM_PLAIN && !lane->any_blocked
 		    ? TURN_NOW
@@ -134,13 +162,11 @@ lane_form_batch(struct lane *lane)
 			items_append(&later, items_take(&lane->waiting));
 			continue;
 		}
-		if (t == TURN_END ||
-		    (lane->sending.count > 0 &&
-		        lane->sending.bytes + item->len > lane->max_bytes) ||
-		    !may_join(lane, item))
+		if (t == TURN_END || !join(lane))
 			break;
 		lane->reads += item->state == ITEM_MERGE;
-		items_append(&lane->sending, items_take(&lane->waiting));
 	}
+	delivery_formed(lane, lane->sending.count, c->left_out);
+	coalesce_end(c, &lane->sending);
 	items_prepend(&lane->waiting, &later);
 }

@@ -11,6 +11,9 @@
 #define HOLD_US    INT64_C(4000)
 #define HOLD_BYTES ((size_t)256 * 1024)
 
+/* And longer where it has the same documents again and again, of which only the last goes. */
+#define HOLD_MAX_US INT64_C(64000)
+
 int
 delivery_init(struct delivery *d, const struct options *o)
 {
@@ -46,7 +49,7 @@ delivery_item(struct delivery *d, struct lane *lane, size_t text)
 
 void
 delivery_fill(struct delivery *d, struct item *item, const struct action_line *l,
-    const struct frame_action *a, uint64_t document, bool versioned)
+    const struct frame_action *a, uint64_t document, bool versioned, uint64_t version)
 {
 	item->unit = frontier_add(&d->frontier);
 	item->document = document;
@@ -57,6 +60,8 @@ delivery_fill(struct delivery *d, struct item *item, const struct action_line *l
 	item->id_len = l->id_len;
 	item->op = (uint8_t)a->op;
 	item->versioned = versioned;
+	item->version = version;
+	item->older = NULL;
 	item->state = ITEM_PLAIN;
 }
 
@@ -93,18 +98,28 @@ delivery_let_go(struct delivery *d, struct item *item)
 		d->lane[0].stalled = false;
 }
 
+/* How long may the lane's batch wait to grow?  Longer where most of it is left out. */
+static int64_t
+hold_us(const struct lane *lane)
+{
+	const struct delivery *d = lane->delivery;
+
+	return d->rate.dense && lane->hold_us > d->hold_us ? lane->hold_us : d->hold_us;
+}
+
 static bool
 ready(const struct lane *lane, bool hurry, int64_t now)
 {
 	const struct delivery *d = lane->delivery;
+	size_t count = lane->waiting.count / lane->folds, bytes = lane->waiting.bytes / lane->folds;
 
 	if (lane->busy || lane->stalled || lane->waiting.count == 0 ||
 	    lane->backoff_until > now)
 		return false;
-	if (hurry || lane->waiting.count >= lane->max_docs ||
-	    lane->waiting.bytes >= lane->max_bytes || now - lane->first_at >= d->hold_us)
+	if (hurry || count >= lane->max_docs || bytes >= lane->max_bytes ||
+	    now - lane->first_at >= hold_us(lane))
 		return true;
-	return d->o->linger_us == 0 && lane->waiting.bytes >= HOLD_BYTES;
+	return d->o->linger_us == 0 && bytes >= HOLD_BYTES;
 }
 
 /* How long may a batch wait to grow? */
@@ -115,6 +130,20 @@ set_hold(struct delivery *d, int64_t now)
 	if (rate_add(&d->rate, d->arrived, now, DENSE) && d->hold_us < HOLD_US)
 		d->hold_us = HOLD_US;
 	d->arrived = 0;
+}
+
+void
+delivery_formed(struct lane *lane, size_t sent, size_t left_out)
+{
+	bool many = left_out > sent / 4;
+
+	lane->folds = sent > 0 ? left_out / sent + 1 : 1;
+	if (!many)
+		lane->hold_us /= 2;
+	else if (lane->hold_us < HOLD_US)
+		lane->hold_us = HOLD_US;
+	else if (lane->hold_us < HOLD_MAX_US)
+		lane->hold_us *= 2;
 }
 
 static int
@@ -186,7 +215,7 @@ delivery_due(const struct delivery *d)
 
 		if (lane->busy || lane->stalled || lane->waiting.count == 0)
 			continue;
-		at = lane->first_at + d->hold_us;
+		at = lane->first_at + hold_us(lane);
 		if (lane->backoff_until > at)
 			at = lane->backoff_until;
 		if (at < due)

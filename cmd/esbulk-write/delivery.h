@@ -10,6 +10,7 @@
 #include "answer.h"
 #include "body.h"
 #include "buf.h"
+#include "coalesce.h"
 #include "connection.h"
 #include "dead.h"
 #include "frontier.h"
@@ -69,6 +70,8 @@ struct lane {
 	uint64_t blocked[64];
 	bool any_blocked, any_merged;
 	bool stalled; /* all that waits waits for another lane */
+	size_t folds;    /* actions for each that was sent, in the last batch; 1 at least */
+	int64_t hold_us; /* what that lets a batch wait to grow, in a dense stream */
 	size_t reads, max_reads; /* items of the batch that merge; documents at a time */
 	/* Bodies of other requests than bulk requests, and their answers. */
 	struct buf url, ask, got;
@@ -83,6 +86,7 @@ struct delivery {
 	struct nodes nodes;
 	struct side side;
 	struct queue queue;
+	struct coalesce coalesce;
 	struct frontier frontier;
 	struct tables tables;
 	struct lane *lane;
@@ -103,7 +107,7 @@ struct delivery {
 	int64_t dead_said_at;
 	struct buf lone;         /* what the last request of one action was refused with */
 	unsigned lone_equal;     /* how often, with no request taken in between */
-	uint64_t stored, conflicts, retries, requests;
+	uint64_t stored, coalesced, conflicts, retries, requests;
 	uint64_t merge_missing; /* merges that lacked something */
 };
 
@@ -135,7 +139,7 @@ struct item *delivery_item(struct delivery *, struct lane *, size_t text);
 
 /* Set what says whose action it is, as one of the open unit's.  len, lsn are the caller's. */
 void delivery_fill(struct delivery *, struct item *, const struct action_line *,
-    const struct frame_action *, uint64_t document, bool versioned);
+    const struct frame_action *, uint64_t document, bool versioned, uint64_t version);
 void delivery_add(struct delivery *, struct lane *, struct item *);
 
 /*
@@ -143,6 +147,9 @@ void delivery_add(struct delivery *, struct lane *, struct item *);
  * full or the stream ended.  Returns an exit status (logged), or -1 to go on.
  */
 int delivery_work(struct delivery *, bool hurry);
+
+/* A batch was formed of so many actions, and so many were left out of it. */
+void delivery_formed(struct lane *, size_t sent, size_t left_out);
 
 /* When delivery_work must be called next for what libcurl does not know of. */
 int64_t delivery_due(const struct delivery *);

@@ -68,10 +68,10 @@ make_gone(struct intake *in, const struct frame_action *a, uint64_t document,
 		*old_version = from[3].via.u64;
 	else if (make_version(in, &gone, old, &versioned, old_version) != 0)
 		return NULL;
-	action_build(
-	    &in->gone, &gone, versioned, old == document ? version - 1 : *old_version);
+	version = old == document ? version - 1 : *old_version;
+	action_build(&in->gone, &gone, versioned, version);
 	item = make_item(in, lane, &in->gone, &gone, sizeof(struct gate));
-	delivery_fill(in->delivery, item, &in->gone, &gone, old, versioned);
+	delivery_fill(in->delivery, item, &in->gone, &gone, old, versioned, version);
 	item->state = ITEM_GATED;
 	merge_gate(item)->document = document;
 	return item;
@@ -114,7 +114,7 @@ take_merge(struct intake *in, const struct frame_action *a, struct lane *lane,
 		return too_high;
 	make_more(in, a, &m);
 	item = make_item(in, lane, &in->line, a, sizeof(m) + in->more.len);
-	delivery_fill(in->delivery, item, &in->line, a, document, versioned);
+	delivery_fill(in->delivery, item, &in->line, a, document, versioned, version);
 	item->state = ITEM_MERGE;
 	*merge_of(item) = m;
 	memcpy(merge_of(item)->data, in->more.data, in->more.len);
@@ -147,7 +147,7 @@ take_truncate(struct intake *in, const struct frame_action *a)
 	l->index_at = l->id_at = l->id_len = 0;
 	l->index_len = (uint16_t)l->pattern.len;
 	item = make_item(in, &d->lane[0], l, a, 0);
-	delivery_fill(d, item, l, a, 0, versioned);
+	delivery_fill(d, item, l, a, 0, versioned, version);
 	item->state = ITEM_TRUNCATE;
 	delivery_add(d, &d->lane[0], item);
 	truncate_begin(&d->truncate, item, l->pattern, l->query, versioned, version);
@@ -207,7 +207,7 @@ intake_action(struct intake *in, const struct frame_action *a)
 	if (l->merge_from != NULL || (l->merge != NULL && l->merge->via.array.size > 0))
 		return take_merge(in, a, lane, document, versioned, version);
 	item = make_item(in, lane, l, a, 0);
-	delivery_fill(d, item, l, a, document, versioned);
+	delivery_fill(d, item, l, a, document, versioned, version);
 	delivery_add(d, lane, item);
 	in->actions++;
 	return NULL;

@@ -137,6 +137,15 @@ rejected(struct lane *lane, struct item *item, const struct answer_error *e)
 	return reject_item(lane->delivery, item, &why);
 }
 
+void
+lane_instead(struct items *list, struct item *older)
+{
+	if (older == NULL)
+		return;
+	older->state = ITEM_PLAIN;
+	items_append(list, older);
+}
+
 /* A document is stored that was merged from another: the other's delete may go. */
 static void
 open_gate(struct delivery *d, const struct item *item)
@@ -152,6 +161,8 @@ open_gate(struct delivery *d, const struct item *item)
 void
 lane_store(struct delivery *d, struct item *item)
 {
+	struct item *older;
+
 	if (item->state == ITEM_MERGED)
 		open_gate(d, item);
 	if (item->status == 409)
@@ -159,7 +170,12 @@ lane_store(struct delivery *d, struct item *item)
 	d->stored++;
 	d->dead_in_row = 0;
 	item->state = ITEM_PLAIN;
-	delivery_let_go(d, item);
+	while (item != NULL) {
+		older = coalesce_older(item);
+		d->coalesced += older != NULL;
+		delivery_let_go(d, item);
+		item = older;
+	}
 }
 
 void
@@ -199,23 +215,27 @@ static int
 settle(struct lane *lane, int64_t now)
 {
 	size_t sent = lane->sending.count, noted = 0;
-	struct items left;
+	struct items left, instead;
 	struct item *item;
 	unsigned tries = 0;
 	int code = -1;
 
 	items_init(&left);
+	items_init(&instead);
 	while ((item = items_take(&lane->sending)) != NULL) {
 		if (item->verdict == VERDICT_STORED) {
 			lane_store(lane->delivery, item);
 			continue;
 		}
 		if (item->verdict == VERDICT_REJECT && code < 0) {
+			struct item *older = item->older;
 			struct answer_error e;
 
 			reject_noted(&lane->rejects, &noted, &e);
-			if ((code = rejected(lane, item, &e)) < 0)
+			if ((code = rejected(lane, item, &e)) < 0) {
+				lane_instead(&instead, older);
 				continue;
+			}
 		}
 		if (item->tries < UINT8_MAX)
 			item->tries++;
@@ -235,6 +255,7 @@ settle(struct lane *lane, int64_t now)
 			lane->max_bytes = lane->delivery->o->batch_bytes;
 	}
 	lane_cleared(lane, sent - left.count);
+	items_prepend(&lane->waiting, &instead);
 	items_prepend(&lane->waiting, &left);
 	if (lane->waiting.count == 0)
 		queue_close(&lane->delivery->queue, &lane->chunk);
@@ -330,6 +351,7 @@ lane_init(struct lane *lane, struct delivery *d)
 	lane->max_docs = o->batch_docs;
 	lane->max_bytes = o->batch_bytes;
 	lane->max_reads = FIRST_READS;
+	lane->folds = 1;
 	items_init(&lane->waiting);
 	items_init(&lane->sending);
 	body_init(&lane->body, o->gzip);

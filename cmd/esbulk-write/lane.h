@@ -34,6 +34,9 @@ void lane_ask_done(struct lane *);
 /* The item's action is stored, or whatever it stands for: let go of it. */
 void lane_store(struct delivery *, struct item *);
 
+/* An action was rejected: put the one that was left out for it, if any, into the list. */
+void lane_instead(struct items *, struct item *older);
+
 /* The cluster took a request. */
 void lane_worked(struct lane *);
 

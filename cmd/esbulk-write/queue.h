@@ -23,6 +23,8 @@ enum item_state {
 	ITEM_CLEAR,  /* the same when it is: the merge may read, and must be stored itself */
 	ITEM_VOID,   /* never: the action that it follows was rejected */
 	ITEM_TRUNCATE, /* everything before it must be stored */
+	ITEM_LEFT_OUT, /* not at all, unless the action that is sent in its place is rejected;
+	                * see coalesce.h */
 };
 
 /*
@@ -35,6 +37,8 @@ struct item {
 	uint64_t unit;      /* see frontier.h */
 	uint64_t lsn;       /* of the unit's commit record */
 	uint64_t document;  /* hash of index and id */
+	uint64_t version;   /* where it is versioned */
+	struct item *older; /* left out for this one; or NULL */
 	uint32_t relid;     /* 0: none */
 	uint32_t len;       /* bytes of text */
 	uint16_t index_at, index_len, id_at; /* in text, escaped as JSON has it */

@@ -213,7 +213,7 @@ static int
 refuse_lone(struct lane *lane, const struct reject *why)
 {
 	struct delivery *d = lane->delivery;
-	struct item *item = items_take(&lane->sending);
+	struct item *item = items_take(&lane->sending), *older = item->older;
 	int code;
 
 	if (d->lone_equal > 0 && d->lone.len == why->reason_len &&
@@ -228,6 +228,8 @@ refuse_lone(struct lane *lane, const struct reject *why)
 		if ((code = reject_item(d, item, why)) < 0) {
 			lane->failures = lane->errors = 0;
 			lane_cleared(lane, 1);
+			lane_instead(&lane->sending, older);
+			(void)lane_put_back(lane);
 			if (lane->waiting.count == 0)
 				queue_close(&d->queue, &lane->chunk);
 			return -1;

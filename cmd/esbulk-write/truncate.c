@@ -94,7 +94,8 @@ delete_hit(struct truncate *t, struct delivery *d, struct json_text hit)
 	lane = delivery_lane(d, action_document(a.index, a.id));
 	item = delivery_item(d, lane, l->text.len);
 	memcpy(item->text, l->text.data, l->text.len);
-	delivery_fill(d, item, l, &a, action_document(a.index, a.id), t->versioned);
+	delivery_fill(
+	    d, item, l, &a, action_document(a.index, a.id), t->versioned, t->version);
 	item->len = (uint32_t)l->text.len;
 	item->lsn = t->item->lsn;
 	delivery_add(d, lane, item);

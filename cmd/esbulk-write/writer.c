@@ -262,6 +262,7 @@ finish(struct writer *w)
 {
 	log_debug("the input ended", kv_uint("actions", w->intake.actions),
 	    kv_uint("stored", w->delivery.stored), kv_uint("conflicts", w->delivery.conflicts),
+	    kv_uint("coalesced", w->delivery.coalesced),
 	    kv_uint("retries", w->delivery.retries), kv_uint("requests", w->delivery.requests),
 	    kv_uint("merge_missing", w->delivery.merge_missing));
 	if (w->delivery.dead_letters > 0)

@@ -216,7 +216,9 @@ control_request(struct handler *h, struct request *r)
 	} else if (post && strcmp(what, "fault") == 0)
 		add_fault(r);
 	else if (request_is(r, "DELETE") && strcmp(what, "fault") == 0) {
-		fault_clear(&r->standin->faults, -1);
+		const char *kind = request_argument(r, "kind");
+
+		fault_clear(&r->standin->faults, kind != NULL ? fault_kind(kind) : -1);
 		done(r, "cleared", 1);
 	} else if (post && strcmp(what, "release") == 0)
 		release(h, r);

@@ -20,6 +20,12 @@ lookup(const char *const *names, const char *name)
 	return -1;
 }
 
+int
+fault_kind(const char *name)
+{
+	return lookup(kind_names, name);
+}
+
 static int
 hex_digit(char c)
 {

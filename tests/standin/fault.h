@@ -106,6 +106,9 @@ struct plan {
 const char *fault_add_json(struct faults *, struct slice object);
 const char *fault_add_query(struct faults *, const char *query);
 
+/* A kind by its name; -1: there is none. */
+int fault_kind(const char *name);
+
 /* Remove them all, or (kind >= 0) those of one kind. */
 void fault_clear(struct faults *, int kind);
 
