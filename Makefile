@@ -8,7 +8,7 @@
 #   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
-#   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical
+#   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical and curl
 #   make install    PREFIX (/usr/local) and DESTDIR as usual
 
 VERSION	= 0.1.0
@@ -159,6 +159,7 @@ bench: all tests
 	sh tests/bench/first
 	sh tests/bench/read
 	sh tests/bench/map
+	sh tests/bench/write
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \

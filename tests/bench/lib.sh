@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# lib.sh -- what the benches share: $dir, a folder of the bench's own, and a server on which
-# nothing else runs.  Sourced; then bench_server.  At the end all is gone; $running are
-# processes that go with it.
+# lib.sh -- what the benches share: $dir, a folder of the bench's own, and servers on which
+# nothing else runs.  Sourced; then bench_server, start_standin.  At the end all is gone, a
+# node in $dir/node too; $running are processes that go with it.
 
 bench=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$bench")
@@ -20,6 +20,7 @@ cleanup() {
 	[ -z "$running" ] || kill $running 2>/dev/null || :
 	wait
 	"$tests/pg-server" stop "$dir/pg" immediate
+	"$tests/search-node" stop "$dir/node"
 	if [ $status -ne 0 ]; then
 		cat "$dir"/*.log >&2 2>/dev/null
 	fi
@@ -42,6 +43,45 @@ field() {
 
 calc() {
 	awk "BEGIN { printf \"$1\", $2 }"
+}
+
+# median FILE N: of the field in all lines.
+median() {
+	field "$1" "$2" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# largest FILE N
+largest() {
+	field "$1" "$2" | sort -n | tail -n 1
+}
+
+# smallest FILE N
+smallest() {
+	field "$1" "$2" | sort -n | head -n 1
+}
+
+# start_standin [OPTION...]: at $url, process $standin_pid.
+start_standin() {
+	rm -f "$dir/port"
+	"$standin" --port-file "$dir/port" "$@" >"$dir/standin.log" 2>&1 &
+	standin_pid=$!
+	running="$running $standin_pid"
+	until [ -s "$dir/port" ]; do
+		kill -0 "$standin_pid"
+		sleep 0.05
+	done
+	# shellcheck disable=SC2034
+	url=http://127.0.0.1:$(cat "$dir/port")
+}
+
+stop_standin() {
+	kill "$standin_pid"
+	wait "$standin_pid" || :
+	running=''
+}
+
+standin_stat() {
+	curl -sS --noproxy '*' "$url/_standin/stats" | jq ".$1"
 }
 
 bench_server() {
