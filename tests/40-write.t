@@ -577,6 +577,21 @@ ok 'no two requests were about one document' counts order_violations -eq 0
 sed -i 's/\t[^\t]*$/\t/' "$T/want"
 holds_load 'and stored'
 
+# A cluster that has too much to do gets less at a time.
+for fixed in '' --fixed; do
+	fresh
+	fault 'kind=status&status=429&count=3'
+	# shellcheck disable=SC2086
+	writes 0 "200,000 actions that are refused at first $fixed" --batch-docs 20 -vv $fixed
+	sed -n 's/.*msg="another pace" lanes=//p' "$T/err" | cut -d ' ' -f 1 >"$T/paces"
+	[ -n "$fixed" ] || ok 'go fewer at a time, and more again' \
+	    awk 'NR == 1 && $1 < 4 { fewer = 1 } $1 > last { more = 1 } { last = $1 }
+	    END { exit !(NR > 1 && fewer && more) }' "$T/paces"
+	[ -z "$fixed" ] || is "$(cat "$T/paces")" '' 'go as ever'
+	sed -i 's/\t[^\t]*$/\t/' "$T/want"
+	holds_load 'and are stored'
+done
+
 # Rows that are changed again and again.
 fresh
 : >"$T/log2"

@@ -121,7 +121,7 @@ join(struct lane *lane)
 		count--;
 		bytes -= needless->len;
 	}
-	if (batch->count > 0 && (count > lane->max_docs || bytes > lane->max_bytes))
+	if (batch->count > 0 && (count > lane->max_docs || bytes > lane_bytes(lane)))
 		return false;
 	if (needless == NULL && !may_join(lane, item))
 		return false;

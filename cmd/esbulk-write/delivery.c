@@ -26,6 +26,7 @@ delivery_init(struct delivery *d, const struct options *o)
 	if (d->multi == NULL)
 		return -1;
 	nodes_init(&d->nodes, o);
+	pace_init(&d->pace, o->lanes, o->batch_bytes, o->fixed);
 	if (side_init(&d->side, o, d->multi, &d->nodes, &d->login) != 0)
 		return -1;
 	d->lane = xcalloc(d->lanes, sizeof(*d->lane));
@@ -116,7 +117,7 @@ ready(const struct lane *lane, bool hurry, int64_t now)
 	if (lane->busy || lane->stalled || lane->waiting.count == 0 ||
 	    lane->backoff_until > now)
 		return false;
-	if (hurry || count >= lane->max_docs || bytes >= lane->max_bytes ||
+	if (hurry || count >= lane->max_docs || bytes >= lane_bytes(lane) ||
 	    now - lane->first_at >= hold_us(lane))
 		return true;
 	return d->o->linger_us == 0 && bytes >= HOLD_BYTES;
@@ -153,13 +154,19 @@ start_ready(struct delivery *d, bool hurry, int64_t now)
 
 	if (side >= 0 || !side_ready(&d->side))
 		return side;
-	for (size_t i = 0; i < d->lanes; i++)
-		if (ready(&d->lane[i], hurry, now)) {
-			int code = lane_send(&d->lane[i], now);
+	for (size_t i = 0, first = d->next; i < d->lanes; i++) {
+		struct lane *lane = &d->lane[(first + i) % d->lanes];
+		int code;
 
-			if (code >= 0)
-				return code;
-		}
+		if (!ready(lane, hurry, now))
+			continue;
+		/* Where not all may send at a time, they do in turn. */
+		if (!pace_admits(&d->pace, d->busy))
+			break;
+		d->next = (first + i + 1) % d->lanes;
+		if ((code = lane_send(lane, now)) >= 0)
+			return code;
+	}
 	return -1;
 }
 
@@ -207,7 +214,8 @@ delivery_due(const struct delivery *d)
 {
 	int64_t due = side_due(&d->side);
 
-	if (!side_ready(&d->side))
+	/* An answer comes first. */
+	if (!side_ready(&d->side) || d->busy >= d->pace.lanes)
 		return due;
 	for (size_t i = 0; i < d->lanes; i++) {
 		const struct lane *lane = &d->lane[i];

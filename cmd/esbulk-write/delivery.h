@@ -17,6 +17,7 @@
 #include "merge.h"
 #include "node.h"
 #include "options.h"
+#include "pace.h"
 #include "queue.h"
 #include "rate.h"
 #include "side.h"
@@ -44,6 +45,7 @@ struct lane {
 	struct items sending; /* the request in flight, in order */
 	struct chunk *chunk;  /* where the next item goes */
 	int64_t first_at;     /* when waiting's first came */
+	int64_t sent_at;      /* the request in flight */
 	struct connection connection;
 	bool busy;
 	struct node *node;
@@ -91,6 +93,8 @@ struct delivery {
 	struct tables tables;
 	struct lane *lane;
 	size_t lanes, busy;
+	size_t next;         /* the lane that may send first */
+	struct pace pace;
 	size_t waiting;      /* items in all lanes, in flight included */
 	uint64_t arrived;    /* since the last look at rate */
 	struct rate rate;
@@ -108,6 +112,7 @@ struct delivery {
 	struct buf lone;         /* what the last request of one action was refused with */
 	unsigned lone_equal;     /* how often, with no request taken in between */
 	uint64_t stored, coalesced, conflicts, retries, requests;
+	uint64_t stored_bytes;  /* of text */
 	uint64_t merge_missing; /* merges that lacked something */
 };
 
@@ -115,6 +120,15 @@ struct delivery {
  * What delivery.c does with a lane; lane.c has the requests and what their answers mean,
  * batch.c what goes into one.
  */
+
+/* Bytes of a request at most, now. */
+static inline size_t
+lane_bytes(const struct lane *lane)
+{
+	size_t bytes = lane->delivery->pace.bytes;
+
+	return lane->max_bytes < bytes ? lane->max_bytes : bytes;
+}
 
 /* Move what may go now from waiting to sending; it may be nothing. */
 void lane_form_batch(struct lane *);

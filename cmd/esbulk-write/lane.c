@@ -116,6 +116,7 @@ lane_send(struct lane *lane, int64_t now)
 		return EXIT_TEMPORARY;
 	}
 	lane->busy = true;
+	lane->sent_at = now;
 	d->busy++;
 	d->requests++;
 	return -1;
@@ -173,6 +174,7 @@ lane_store(struct delivery *d, struct item *item)
 	while (item != NULL) {
 		older = coalesce_older(item);
 		d->coalesced += older != NULL;
+		d->stored_bytes += item->len;
 		delivery_let_go(d, item);
 		item = older;
 	}
@@ -303,10 +305,43 @@ unanswered(struct lane *lane, CURLcode rc, long status, int64_t now)
 	return -1;
 }
 
+/* How much may be sent at a time follows what a bulk request met. */
+static void
+set_pace(struct lane *lane, CURLcode rc, long status, struct pace_answer *a, int64_t now)
+{
+	struct delivery *d = lane->delivery;
+	curl_off_t connected = 0;
+
+	switch (rc) {
+	case CURLE_OK:
+		if (status == HTTP_OK)
+			a->refused = lane->retry.status == 429;
+		else if (status == 429 || status == 503 || status == 504)
+			a->refused = true;
+		else
+			return;
+		break;
+	case CURLE_OPERATION_TIMEDOUT:
+		/* It does not say which of them. */
+		curl_easy_getinfo(lane->connection.easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+		if (connected == 0)
+			return;
+		a->refused = true;
+		break;
+	default: return;
+	}
+	if (pace_answered(&d->pace, a, now))
+		log_debug("another pace", kv_uint("lanes", d->pace.lanes),
+		    kv_uint("batch_bytes", d->pace.bytes));
+}
+
 int
 lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 {
 	struct delivery *d = lane->delivery;
+	struct pace_answer paced = { .sent_at = lane->sent_at, .bytes = lane->sending.bytes };
+	uint64_t stored = d->stored_bytes;
+	bool bulk = lane->request == LANE_BULK;
 	long status = 0;
 	bool good;
 	int code = -1;
@@ -327,6 +362,9 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 	} else {
 		code = unanswered(lane, rc, status, now);
 	}
+	paced.done = d->stored_bytes - stored;
+	if (bulk)
+		set_pace(lane, rc, status, &paced, now);
 	answer_free(lane->answer);
 	lane->answer = NULL;
 	body_end(&lane->body);

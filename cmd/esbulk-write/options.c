@@ -30,6 +30,7 @@ enum {
 	OPT_CONNECT_TIMEOUT,
 	OPT_IDLE_TIMEOUT,
 	OPT_LANES,
+	OPT_FIXED,
 	OPT_BATCH_DOCS,
 	OPT_BATCH_BYTES,
 	OPT_QUEUE_BYTES,
@@ -64,6 +65,7 @@ static const struct option longopts[] = {
 	{ "connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT },
 	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
 	{ "lanes", required_argument, NULL, OPT_LANES },
+	{ "fixed", no_argument, NULL, OPT_FIXED },
 	{ "batch-docs", required_argument, NULL, OPT_BATCH_DOCS },
 	{ "batch-bytes", required_argument, NULL, OPT_BATCH_BYTES },
 	{ "queue-bytes", required_argument, NULL, OPT_QUEUE_BYTES },
@@ -105,9 +107,10 @@ static const char usage_text[] =
     "      --key-password-file FILE\n"
     "      --insecure           don't check certificates\n"
     "\n"
-    "      --lanes N            requests in flight at a time (4)\n"
+    "      --lanes N            requests in flight at a time, at most (4)\n"
     "      --batch-docs N       actions in a request at most (10000)\n"
     "      --batch-bytes N      bytes in a request at most (5242880)\n"
+    "      --fixed              whatever the cluster says to that\n"
     "      --queue-bytes N      bytes that wait or are in flight at most (16777216)\n"
     "      --linger MS          let a batch wait so long to grow (0)\n"
     "      --timeout SECONDS    a request may take so long before it is tried anew (120)\n"
@@ -373,6 +376,7 @@ options_parse(int argc, char **argv, struct options *o)
 		case 'u': add_url(o, optarg); break;
 		case 'a': o->ack_path = optarg; break;
 		case 'v': o->verbose++; break;
+		case OPT_FIXED: o->fixed = true; break;
 		case OPT_LANES: o->lanes = number(optarg, "--lanes", 1, 64); break;
 		case OPT_BATCH_DOCS:
 			o->batch_docs = number(optarg, "--batch-docs", 1, 1000000);

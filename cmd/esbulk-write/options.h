@@ -25,6 +25,7 @@ struct options {
 	struct templates templates;
 	int64_t sniff_us; /* how often the nodes are asked for; 0: never */
 	size_t lanes;
+	bool fixed; /* neither lanes nor bytes follow the cluster */
 	size_t batch_docs;
 	size_t batch_bytes;
 	size_t queue_bytes;
