@@ -217,6 +217,12 @@ ok 'with shards, an id under several routings is several documents' \
     jq -e '[.items[].index | select(.result == "created")] | length > 1' "$T/answer"
 is "$(sed -n 1p "$T/standin.items")" '1 index f s1 1 201' 'the log of items'
 like "$(sed -n 1p "$T/standin.stamps")" '^s1 [0-9]{16}$' 'the log of times'
+control POST 'fault?kind=status&status=500' >"$T/fault"
+number=$(jq .number "$T/fault")
+control POST 'fault?kind=status&status=502' >"$T/fault"
+control DELETE "fault?number=$number" >"$T/fault"
+is "$(item one | send)" '502 0' 'one fault is removed, the other is not'
+is "$(control DELETE "fault?number=$number" | jq 'has("error")')" true 'it was there once'
 control POST reset >"$T/reset"
 is "$(stat docs) $(stat index) $(control GET docs)" '0 0 ' 'reset'
 kill "$STANDIN_PID"
@@ -233,6 +239,27 @@ while [ $i -lt 12 ]; do
 	i=$((i + 1))
 done >"$T/large"
 is "$(send -u elastic:pass -H 'Expect: 100-continue' <"$T/large")" '413 0' 'a body that is too large'
+
+standin_start --unix "$T/socket2" --port 0
+item a | send >"$T/code"
+fault 'kind=hang'
+item hang >"$T/in"
+start hung <"$T/in"
+wait_for 'a request hangs' 20 stat hanging 1
+# exits_with STATUS COMMAND...: 7 is curl's when it cannot connect, 52 when it is not answered.
+exits_with() {
+	_status=$1
+	shift
+	"$@" >"$T/null" 2>&1
+	[ $? -eq "$_status" ]
+}
+control POST 'down?ms=1500' >"$T/down"
+wait_for 'it goes down' 20 exits_with 7 curl -sS --noproxy '*' "$STANDIN_URL"
+ok 'on all sockets' exits_with 7 curl -sS --unix-socket "$T/socket2" "$STANDIN_URL"
+wait_exit 'what hung is cut' 20 "$BG_PID" 52
+wait_for 'it comes back' 20 exits_with 0 control GET stats
+is "$(stat hanging) $(stat docs)" '0 1' 'and knows what it knew'
+is "$(item a | send --unix-socket "$T/socket2")" '200 0' 'on all sockets'
 
 standin_start --gc-deletes-ms 0 --no-auto-create --distribution elasticsearch --number 7.17.9
 is "$(item a | send) $(jq -r '.items[0].index.error.type' "$T/answer")" \

@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "handler.h"
@@ -156,6 +157,32 @@ add_fault(struct request *r)
 }
 
 static void
+remove_faults(struct request *r)
+{
+	struct faults *f = &r->standin->faults;
+	const char *number = request_argument(r, "number");
+	const char *kind = request_argument(r, "kind");
+
+	if (number == NULL)
+		fault_clear(f, kind != NULL ? fault_kind(kind) : -1);
+	else if (!fault_remove(f, (unsigned)strtoul(number, NULL, 10))) {
+		wrong(r, "there is no fault of this number");
+		return;
+	}
+	done(r, "cleared", 1);
+}
+
+/* When this is answered nobody can connect for a while, and whoever is connected is not. */
+static void
+down(struct request *r)
+{
+	const char *ms = request_argument(r, "ms");
+
+	r->down_ms = ms != NULL ? (unsigned)strtoul(ms, NULL, 10) : 1000;
+	done(r, "down", r->down_ms);
+}
+
+static void
 reset(struct handler *h, struct request *r)
 {
 	struct standin *si = r->standin;
@@ -215,12 +242,11 @@ control_request(struct handler *h, struct request *r)
 		request_answer(r, 200);
 	} else if (post && strcmp(what, "fault") == 0)
 		add_fault(r);
-	else if (request_is(r, "DELETE") && strcmp(what, "fault") == 0) {
-		const char *kind = request_argument(r, "kind");
-
-		fault_clear(&r->standin->faults, kind != NULL ? fault_kind(kind) : -1);
-		done(r, "cleared", 1);
-	} else if (post && strcmp(what, "release") == 0)
+	else if (request_is(r, "DELETE") && strcmp(what, "fault") == 0)
+		remove_faults(r);
+	else if (post && strcmp(what, "down") == 0)
+		down(r);
+	else if (post && strcmp(what, "release") == 0)
 		release(h, r);
 	else if (post && strcmp(what, "reset") == 0)
 		reset(h, r);

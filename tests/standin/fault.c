@@ -264,22 +264,38 @@ fault_add_query(struct faults *all, const char *query)
 	return wrong;
 }
 
-void
-fault_clear(struct faults *all, int kind)
+/* Remove those of a kind (-1: any) and a number (0: any); returns how many. */
+static unsigned
+take_away(struct faults *all, int kind, unsigned number)
 {
 	struct fault **at = &all->list, *f;
+	unsigned n = 0;
 
 	all->on_items = all->on_bulks = false;
 	while ((f = *at) != NULL) {
-		if (kind < 0 || (int)f->kind == kind) {
+		if ((kind < 0 || (int)f->kind == kind) && (number == 0 || f->number == number)) {
 			*at = f->next;
 			fault_free(f);
+			n++;
 			continue;
 		}
 		all->on_items |= f->kind == FAULT_ITEM;
 		all->on_bulks |= f->kind == FAULT_REQUEST;
 		at = &f->next;
 	}
+	return n;
+}
+
+void
+fault_clear(struct faults *all, int kind)
+{
+	(void)take_away(all, kind, 0);
+}
+
+bool
+fault_remove(struct faults *all, unsigned number)
+{
+	return number != 0 && take_away(all, -1, number) > 0;
 }
 
 void

@@ -112,6 +112,9 @@ int fault_kind(const char *name);
 /* Remove them all, or (kind >= 0) those of one kind. */
 void fault_clear(struct faults *, int kind);
 
+/* Remove the one of this number; false when there is none. */
+bool fault_remove(struct faults *, unsigned number);
+
 /* Append the list as JSON. */
 void fault_list(const struct faults *, struct buf *);
 

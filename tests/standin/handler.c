@@ -88,6 +88,19 @@ request_free(struct request *r)
 	free(r);
 }
 
+/*
+ * For the check of order the request is over.  That is when its answer is handed over: once
+ * it has left, the client may send the next to another of our sockets, and that can be
+ * looked at before the daemon says that this one is completed.
+ */
+static void
+order_over(struct request *r, bool left)
+{
+	if (r->serial != 0 && !r->over)
+		order_end(&r->standin->order, r->serial, left);
+	r->over = true;
+}
+
 void
 handler_completed(void *cls, struct MHD_Connection *c, void **request,
     enum MHD_RequestTerminationCode why)
@@ -96,14 +109,17 @@ handler_completed(void *cls, struct MHD_Connection *c, void **request,
 	struct request *r = *request;
 
 	(void)c;
-	(void)why;
 	if (r == NULL)
 		return;
 	*request = NULL;
 	if (r->serial != 0) {
-		order_end(&h->standin->order, r->serial);
+		order_over(r,
+		    r->gone || r->dropped || why == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||
+			why == MHD_REQUEST_TERMINATED_READ_ERROR);
 		h->standin->stats.in_flight--;
 	}
+	if (r->down_ms > 0)
+		h->down_ms = r->down_ms;
 	if (r->prev != NULL)
 		r->prev->next = r->next;
 	else
@@ -275,6 +291,8 @@ send_piece(void *cls, uint64_t at, char *to, size_t max)
 	if (n > max)
 		n = max;
 	memcpy(to, r->text.p + at, n);
+	if (n == left)
+		order_over(r, false);
 	return (ssize_t)n;
 }
 
@@ -308,11 +326,13 @@ send_answer(struct request *r)
 	/* An empty text must not be NULL for the daemon. */
 	if (r->text.n == 0)
 		r->text.p = "";
-	if (r->plan.drip_bytes > 0 || (r->plan.cut && r->plan.cut_when == WHEN_ANSWER))
+	if (r->plan.drip_bytes > 0 || (r->plan.cut && r->plan.cut_when == WHEN_ANSWER)) {
 		m = MHD_create_response_from_callback(r->text.n, 4096, send_piece, r, NULL);
-	else
+	} else {
 		m = MHD_create_response_from_buffer(
 		    r->text.n, (void *)(uintptr_t)r->text.p, MHD_RESPMEM_PERSISTENT);
+		order_over(r, false);
+	}
 	if (m == NULL)
 		oom();
 	if (r->text.n > 0)

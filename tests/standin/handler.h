@@ -11,6 +11,7 @@ struct handler {
 	struct standin *standin;
 	struct request *first; /* all that live */
 	struct request *spare; /* ended ones, kept for their buffers */
+	unsigned down_ms; /* it was told to go away for so long: the server does it */
 };
 
 /* For MHD_start_daemon; cls is the handler. */

@@ -20,9 +20,11 @@ order_begin(struct order *o, void *request)
 }
 
 void
-order_end(struct order *o, uint32_t serial)
+order_end(struct order *o, uint32_t serial, bool left)
 {
-	span(o, serial)->end = ++o->clock;
+	struct order_span *s = span(o, serial);
+
+	s->end = left ? s->start : ++o->clock;
 }
 
 bool
@@ -38,6 +40,7 @@ order_touch(struct order *o, struct doc *d, uint32_t serial)
 			violated = !o->abandoned(other->request);
 		else
 			violated = other->end > span(o, serial)->start;
+		violated = violated && !o->abandoned(span(o, serial)->request);
 		/* One that still runs is what later ones are held against. */
 		if (other->end == 0 && violated)
 			return true;

@@ -10,7 +10,8 @@
  * Watches that two requests on one document never overlap in time: a client
  * that keeps its promise of order has had the answer to the first before it
  * sends the second.  A request lasts from its headers until its answer is sent
- * or its connection is lost.
+ * or its connection is lost.  What its client has left may overlap: the client, or
+ * its successor, learns nothing of it any more.
  */
 struct order_span {
 	uint32_t serial;
@@ -30,7 +31,8 @@ struct order {
 };
 
 uint32_t order_begin(struct order *, void *request);
-void order_end(struct order *, uint32_t serial);
+/* left: by its client, which may have sent again before that is noticed here. */
+void order_end(struct order *, uint32_t serial, bool left);
 
 /* The request names the document; returns whether another one overlaps. */
 bool order_touch(struct order *, struct doc *, uint32_t serial)

@@ -32,6 +32,8 @@ struct request {
 	bool gone;    /* the client has closed the connection */
 	bool dropped; /* close it without a word */
 	bool too_large;
+	bool over; /* for the check of order */
+	unsigned down_ms; /* go away for so long once it is answered */
 	uint64_t wake_us;  /* when a suspended one goes on (monotonic) */
 	uint64_t expected; /* bytes, by its headers; 0: not known */
 	uint64_t received;

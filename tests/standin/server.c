@@ -21,6 +21,7 @@ struct server {
 	struct MHD_Daemon *daemons[2];
 	unsigned n_daemons;
 	int signals;
+	int port; /* that it listens on; 0: none yet */
 };
 
 static void
@@ -52,14 +53,14 @@ add_daemon(struct server *s, int fd)
 }
 
 static int
-listen_on(int domain, const struct sockaddr *address, socklen_t n)
+bind_to(int domain, const struct sockaddr *address, socklen_t n)
 {
 	int fd = socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, address, n) != 0 || listen(fd, BACKLOG) != 0) {
+	if (bind(fd, address, n) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -87,55 +88,91 @@ write_port_file(const char *path, int port)
 	return ok;
 }
 
-static bool
-listen_tcp(struct server *s, const struct options *o)
+/* The port is then s->port.  -1 after saying why not. */
+static int
+bind_tcp(struct server *s, int port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)o->port),
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t n = sizeof(a);
-	int fd = listen_on(AF_INET, (struct sockaddr *)&a, n);
+	int fd = bind_to(AF_INET, (struct sockaddr *)&a, n);
 
 	if (fd < 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0) {
-		fprintf(stderr, "standin: cannot listen on 127.0.0.1:%d: %s\n", o->port,
+		fprintf(stderr, "standin: cannot listen on 127.0.0.1:%d: %s\n", port,
 		    strerror(errno));
-		return false;
+		return -1;
 	}
-	if (!add_daemon(s, fd))
-		return false;
-	if (o->port_file != NULL)
-		return write_port_file(o->port_file, ntohs(a.sin_port));
-	fprintf(stderr, "standin: listening on http://127.0.0.1:%d\n", ntohs(a.sin_port));
-	return true;
+	s->port = ntohs(a.sin_port);
+	return fd;
 }
 
-static bool
-listen_unix(struct server *s, const char *path)
+static int
+bind_unix(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd;
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
 		fprintf(stderr, "standin: this path is too long for a socket: %s\n", path);
-		return false;
+		return -1;
 	}
 	strcpy(a.sun_path, path);
 	unlink(path);
-	fd = listen_on(AF_UNIX, (struct sockaddr *)&a, sizeof(a));
-	if (fd < 0) {
+	fd = bind_to(AF_UNIX, (struct sockaddr *)&a, sizeof(a));
+	if (fd < 0)
 		fprintf(
 		    stderr, "standin: cannot listen on %s: %s\n", path, strerror(errno));
+	return fd;
+}
+
+/* Sockets that are not listened on yet: to whoever connects nobody is there. */
+static bool
+bind_all(struct server *s, int fds[2])
+{
+	const struct options *o = &s->handler.standin->options;
+
+	fds[0] = fds[1] = -1;
+	if (o->unix_path != NULL && (fds[0] = bind_unix(o->unix_path)) < 0)
 		return false;
+	return o->port < 0 || (fds[1] = bind_tcp(s, s->port > 0 ? s->port : o->port)) >= 0;
+}
+
+static bool
+listen_all(struct server *s, const int fds[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (fds[i] < 0)
+			continue;
+		if (listen(fds[i], BACKLOG) != 0) {
+			perror("standin: listen");
+			return false;
+		}
+		if (!add_daemon(s, fds[i]))
+			return false;
 	}
-	return add_daemon(s, fd);
+	return true;
+}
+
+static bool
+say_port(const struct server *s)
+{
+	const struct options *o = &s->handler.standin->options;
+
+	if (o->port < 0)
+		return true;
+	if (o->port_file != NULL)
+		return write_port_file(o->port_file, s->port);
+	fprintf(stderr, "standin: listening on http://127.0.0.1:%d\n", s->port);
+	return true;
 }
 
 struct server *
 server_start(struct standin *si)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
-	const struct options *o = &si->options;
 	sigset_t ends;
+	int fds[2];
 
 	s->handler.standin = si;
 	si->order.abandoned = handler_abandoned;
@@ -143,8 +180,7 @@ server_start(struct standin *si)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	s->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signals < 0 || (o->unix_path != NULL && !listen_unix(s, o->unix_path)) ||
-	    (o->port >= 0 && !listen_tcp(s, o))) {
+	if (s->signals < 0 || !bind_all(s, fds) || !listen_all(s, fds) || !say_port(s)) {
 		server_stop(s);
 		return NULL;
 	}
@@ -165,12 +201,36 @@ sleep_ms(struct server *s, int64_t wake_us)
 	return ms > 60000 ? 60000 : (int)ms;
 }
 
-void
-server_run(struct server *s)
+static void
+stop_daemons(struct server *s)
 {
-	struct pollfd fds[3];
+	/* They must not be stopped while connections are suspended. */
+	handler_drop(&s->handler);
+	for (unsigned i = 0; i < s->n_daemons; i++)
+		MHD_stop_daemon(s->daemons[i]);
+	s->n_daemons = 0;
+}
+
+/* Away for as long as the handler was told.  The ports stay taken meanwhile. */
+static void
+go_down(struct server *s)
+{
+	struct pollfd signals = { .fd = s->signals, .events = POLLIN };
+	int fds[2];
+
+	stop_daemons(s);
+	if (!bind_all(s, fds))
+		exit(1);
+	(void)poll(&signals, 1, (int)s->handler.down_ms);
+	s->handler.down_ms = 0;
+	if (!listen_all(s, fds))
+		exit(1);
+}
+
+static nfds_t
+watch(const struct server *s, struct pollfd fds[3])
+{
 	nfds_t n = 0;
-	int64_t wake_us = -1;
 
 	fds[n++] = (struct pollfd) { .fd = s->signals, .events = POLLIN };
 	for (unsigned i = 0; i < s->n_daemons; i++)
@@ -178,6 +238,16 @@ server_run(struct server *s)
 						 s->daemons[i], MHD_DAEMON_INFO_EPOLL_FD)
 						       ->epoll_fd,
 			.events = POLLIN };
+	return n;
+}
+
+void
+server_run(struct server *s)
+{
+	struct pollfd fds[3];
+	nfds_t n = watch(s, fds);
+	int64_t wake_us = -1;
+
 	for (;;) {
 		if (poll(fds, n, sleep_ms(s, wake_us)) < 0 && errno != EINTR) {
 			perror("standin: poll");
@@ -188,6 +258,10 @@ server_run(struct server *s)
 		wake_us = handler_wake(&s->handler, monotonic_us());
 		for (unsigned i = 0; i < s->n_daemons; i++)
 			MHD_run(s->daemons[i]);
+		if (s->handler.down_ms > 0) {
+			go_down(s);
+			n = watch(s, fds);
+		}
 		/* What was put aside just now. */
 		wake_us = handler_wake(&s->handler, monotonic_us());
 	}
@@ -196,10 +270,7 @@ server_run(struct server *s)
 void
 server_stop(struct server *s)
 {
-	/* The daemon must not be stopped while connections are suspended. */
-	handler_drop(&s->handler);
-	for (unsigned i = 0; i < s->n_daemons; i++)
-		MHD_stop_daemon(s->daemons[i]);
+	stop_daemons(s);
 	handler_free(&s->handler);
 	if (s->signals >= 0)
 		close(s->signals);
