@@ -5,6 +5,7 @@
 #   make check-matrix   what talks to PostgreSQL, on 14 to 18, and to Elasticsearch 6 to 9
 #                       and OpenSearch 1 to 3
 #   make check-long     longer runs: more random workloads and types, longer outages
+#                       and chaos
 #   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
@@ -134,7 +135,8 @@ check-long:
 	sh tests/deps
 	$(MAKE) all tests
 	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/3d-read-memory.t \
-	    tests/54-outage.t tests/57-types.t tests/58-json.t tests/59-parent-child.t
+	    tests/4a-write-chaos.t tests/54-outage.t tests/57-types.t tests/58-json.t \
+	    tests/59-parent-child.t
 
 # The unit tests, the reader's and the mapper's, with sanitizers.
 asan:
