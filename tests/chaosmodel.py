@@ -15,6 +15,8 @@ import msgpack
 FIRST_LSN = 0x1000000
 APART = 4096
 RELID = 16401
+# Before every unit and place.
+NOTHING = (-1, 0)
 HOT = 5
 # Documents with such ids are mostly merged.
 HANDED_ON = ("0", "5")
@@ -37,8 +39,8 @@ def unit_of(version):
 class Action:
     """What must be seen of an action before its unit may be acked.
 
-    kind: "stored" (or what supersedes it), "letter", "plain" (without version: all of the
-    document before it, too), "truncate".
+    kind: "stored" (or what supersedes it), "letter" (or a later one, or what supersedes it),
+    "plain" (without version: all of the document before it, too), "truncate".
     """
 
     def __init__(self, kind, op, index, id_, routing, j, ordinal):
@@ -101,7 +103,7 @@ class Workload:
         self.n = 0
         self.live = {}  # (index, id): (routing, document, unit, j)
         self.plain_live = {}  # id: document
-        self.plain_ids = [f"p{i}" for i in range(12)] if plain else []
+        self.plain_ids = [f"p{i}" for i in range(5)] if plain else []
         self.documents = [(f"c-{'ab'[i % 2]}", f"d{i}") for i in range(300)]
         self.hot = [("c-a" if i % 2 else "c-b", f"hot{i}") for i in range(HOT)]
         self.counts = dict.fromkeys(
@@ -292,7 +294,7 @@ class Letters:
     def __init__(self, path):
         self.path = path
         self.good = 0  # the end of the last whole record
-        self.seen = {}  # (index, id): {unit: highest place}
+        self.last = {}  # (index, id, routing): the highest (unit, place)
         self.letter = None
         self.again()
 
@@ -313,13 +315,16 @@ class Letters:
             if f[0] == "X":
                 self.letter = f
             elif f[0] == "E":
-                unit, place = unit_of(self.letter[5])
-                places = self.seen.setdefault(tuple(self.letter[3:5]), {})
-                places[unit] = max(place, places.get(unit, -1))
+                _, _, _, index, id_, version, routing = self.letter[:7]
+                key = (index, id_, routing)
+                self.last[key] = max(unit_of(version), self.last.get(key, NOTHING))
                 self.good = self.base + self.unpacker.tell()
 
-    def has(self, unit, action):
-        return self.seen.get((action.index, action.id), {}).get(unit, -1) >= action.j
+    def has(self, key, at):
+        """Itself, or a later one that superseded it."""
+        if self.last.get(key, NOTHING) < at:
+            self.take()
+        return self.last.get(key, NOTHING) >= at
 
 
 class Stored:
@@ -379,7 +384,7 @@ class Stored:
                     del self.live[key]
             return
         key = (index, id_, action.routing)
-        self.best[key] = max((number, place), self.best.get(key, (-1, 0)))
+        self.best[key] = max((number, place), self.best.get(key, NOTHING))
         if happened and op != "delete":
             self.live[key] = (number, action.ordinal)
         elif happened or self.live.get(key, (number,)) < (number, action.ordinal):
@@ -390,20 +395,19 @@ class Stored:
         """What is not yet done of the unit's actions; plain: what sends said of each."""
         plain = iter(plain)
         for a in unit.actions:
+            key, at = (a.index, a.id, a.routing), (unit.number, a.j)
             if a.kind == "letter":
-                if not self.letters.has(unit.number, a):
-                    self.letters.take()
-                    if not self.letters.has(unit.number, a):
-                        return f"the dead letter of {a}"
+                if self.best.get(key, NOTHING) <= at and not self.letters.has(key, at):
+                    return f"the dead letter of {a}"
             elif a.kind == "plain":
                 n = next(plain)
                 if self.done.get(a.id, 0) < n:
                     return f"{a}: {self.done.get(a.id, 0)} of {n} in this run"
             elif a.kind == "truncate":
-                for key, at in self.live.items():
-                    if at < (unit.number, a.ordinal) and fnmatch.fnmatch(key[0], a.index):
-                        return f"truncate of {a.index}: {key} of unit {at[0]} is there"
-            elif self.best.get((a.index, a.id, a.routing), (-1, 0)) < (unit.number, a.j):
+                for doc, since in self.live.items():
+                    if since < (unit.number, a.ordinal) and fnmatch.fnmatch(doc[0], a.index):
+                        return f"truncate of {a.index}: {doc} of unit {since[0]} is there"
+            elif self.best.get(key, NOTHING) < at:
                 return f"{a}"
         return None
 
