@@ -609,6 +609,62 @@ ok 'a tenth of them is sent, or less' counts items -le 20000
 sed -i 's/\t[^\t]*$/\t/' "$T/want"
 holds_load 'and stored'
 
+# Changes of just now that meet newer documents.
+# changes TIME LSN: 120 of them, as many documents.
+changes() {
+	printf '%s\n' "$(hello)" "$(relation)"
+	for n in $(seq 120); do
+		printf '["B","%s%03X",%s,7]\n' "$2" "$n" "$1"
+		x index i "$n" '{}'
+		c "$2$(printf '%03X' "$n")" "$n"
+	done
+	e
+}
+fresh
+later=$(($(date +%s) + 3600))000000
+changes "$later" 1/1 | frames
+writes 0 'changes of documents that are not there'
+ok 'nothing is warned about' not grep -q warn "$T/err"
+writes 0 'and again'
+ok 'the same' not grep -q warn "$T/err"
+changes 1000000 0/1 | frames
+writes 0 'old changes that meet newer documents'
+ok 'nothing is warned about' not grep -q warn "$T/err"
+changes "$later" 0/1 | frames
+writes 0 'changes of just now that do'
+says 'warn .*most changes meet documents of higher versions.*remedy=".*--version-epoch' \
+    'are warned about'
+is "$(grep -c warn "$T/err")" 1 'once'
+writes 0 'with a higher epoch' --version-epoch 1
+ok 'nothing is warned about' not grep -q warn "$T/err"
+
+# Sending nothing.
+r='{"merge_from":["i","1",null],"merge":["a"]}'
+stream "$(u 1 "$(x index i 1 '{"n":1}')" "$(x delete i 1 -)" "$(x update i 2 '{"doc":{}}')" \
+    "$(x index i 3 '{"n":3}' null r "$r")")" \
+    "$(u 2 "$(x create i - '{}')" '["X","delete",16401,null,null,null,null,null,{"truncate":{"index":"i*","query":null}}]')"
+fresh
+writes 0 'a dry run' --dry-run -u http://nobody.invalid
+is "$(cat "$T/out")" '{"index":{"_index":"i","_id":"1","version":65536,"version_type":"external_gte"}}
+{"n":1}
+{"delete":{"_index":"i","_id":"1","version":65537,"version_type":"external_gte"}}
+{"update":{"_index":"i","_id":"2"}}
+{"doc":{}}
+{"index":{"_index":"i","_id":"3","routing":"r","version":65536,"version_type":"external_gte"}}
+{"n":3}
+{"create":{"_index":"i"}}
+{}' 'shows what would be sent'
+says 'a truncate would delete documents.*index=i\*' 'and truncates in the log'
+is "$(counted items)" 0 'and sends nothing'
+is "$(esbulk-write --dry-run <"$T/frames" 2>/dev/null | curl -sS --noproxy '*' -H 'Content-Type: application/x-ndjson' \
+    --data-binary @- "$STANDIN_URL/_bulk" | jq -c '[.items[][].status]')" '[201,200,404,201,201]' \
+    'which a cluster takes'
+writes 100 'a dry run that acks' --dry-run -a "$T/dry.sock"
+says 'neither acknowledges nor keeps' 'is a mistake'
+stream "$(u 1 "$(x index 'I*' 1 '{}')")"
+writes 100 'a dry run of an action that cannot be sent' --dry-run
+says 'an action cannot be sent' 'says so'
+
 # The login -------------------------------------------------------------------------
 
 STANDIN_USER='ann:pass:w0rd é'

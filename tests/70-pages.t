@@ -107,6 +107,9 @@ is "$(awk '$2 == "U" || $2 == "D"' count.out | xargs)" "1 D 1 U" \
 replay=$(page pgcdc.7 '<shop.frames')
 is "$(page esbulk-write.1 '<shop.frames')" "$replay" "the writer's page replays alike"
 ok "replaying works" run replay "$replay"
+ok "the writer's page: a dry run" run dry "$(page esbulk-write.1 dry-run)"
+is "$(grep -c "^{\"index\":{\"_index\":\"$index\"" dry.out)" "$(grep -c '"index"' actions.out)" \
+    "it shows what would be sent"
 es_docs "$index" >once
 sql "SELECT id || E'\t' || row_to_json(u) FROM users u" | canonical_docs >table
 same once table "the index is as the table"

@@ -112,6 +112,8 @@ struct delivery {
 	struct buf lone;         /* what the last request of one action was refused with */
 	unsigned lone_equal;     /* how often, with no request taken in between */
 	uint64_t stored, coalesced, conflicts, retries, requests;
+	uint64_t live, live_conflicts; /* of late; see note_live in lane.c */
+	bool live_said;
 	uint64_t stored_bytes;  /* of text */
 	uint64_t merge_missing; /* merges that lacked something */
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "intake.h"
+#include "log.h"
 #include "reject.h"
 
 static const char too_high[] =
@@ -20,6 +21,13 @@ make_version(struct intake *in, const struct frame_action *a, uint64_t document,
 	if (in->begin.has_xid)
 		k = version_place(&in->places, document);
 	return version_of_unit(in->version_epoch, in->begin.lsn, k, version);
+}
+
+/* Is it a change of just now, not of a snapshot and none that comes again? */
+static bool
+is_live(const struct intake *in)
+{
+	return in->begin.has_xid && in->begin.time >= in->live_since;
 }
 
 /* An item of the line, the body, and more bytes behind them, not yet in its lane. */
@@ -115,6 +123,7 @@ take_merge(struct intake *in, const struct frame_action *a, struct lane *lane,
 	make_more(in, a, &m);
 	item = make_item(in, lane, &in->line, a, sizeof(m) + in->more.len);
 	delivery_fill(in->delivery, item, &in->line, a, document, versioned, version);
+	item->live = versioned && is_live(in);
 	item->state = ITEM_MERGE;
 	*merge_of(item) = m;
 	memcpy(merge_of(item)->data, in->more.data, in->more.len);
@@ -189,6 +198,12 @@ intake_action(struct intake *in, const struct frame_action *a)
 	struct item *item;
 	bool versioned;
 
+	if (l->truncate && in->dry.on) {
+		log_info("a truncate would delete documents", kv_lsn("lsn", in->begin.lsn),
+		    kv_strn("index", l->pattern.ptr, l->pattern.len),
+		    kv_strn("query", l->query.ptr, l->query.len));
+		return NULL;
+	}
 	if (l->truncate)
 		return take_truncate(in, a);
 	/* Elasticsearch 6 makes ids on index alone, which without one is the same. */
@@ -203,11 +218,17 @@ intake_action(struct intake *in, const struct frame_action *a)
 	if (make_version(in, a, document, &versioned, &version) != 0)
 		return too_high;
 	action_build(l, a, versioned, version);
+	if (in->dry.on) {
+		dry_put(&in->dry, l, a->body);
+		in->actions++;
+		return NULL;
+	}
 	lane = delivery_lane(d, document);
 	if (l->merge_from != NULL || (l->merge != NULL && l->merge->via.array.size > 0))
 		return take_merge(in, a, lane, document, versioned, version);
 	item = make_item(in, lane, l, a, 0);
 	delivery_fill(d, item, l, a, document, versioned, version);
+	item->live = versioned && is_live(in);
 	delivery_add(d, lane, item);
 	in->actions++;
 	return NULL;

@@ -3,6 +3,7 @@
 
 #include "action.h"
 #include "delivery.h"
+#include "dry.h"
 #include "frame.h"
 #include "version.h"
 
@@ -14,6 +15,8 @@ struct intake {
 	struct delivery *delivery;
 	uint64_t version_epoch;
 	struct frame_begin begin; /* of the open unit */
+	int64_t live_since; /* as its time: what was committed then or later is new */
+	struct dry dry;
 	struct version_places places;
 	struct action_line line, gone; /* gone: of the delete behind a merge_from */
 	struct buf more;               /* what a merge keeps behind its text */

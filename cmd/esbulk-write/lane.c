@@ -9,6 +9,7 @@
 
 #define FIRST_READS 16   /* documents of a read, before their size is known */
 #define REFUSAL_MAX 2048 /* bytes of a refusal that are kept for the log */
+#define LIVE_LOOK   100  /* changes that are looked at together, at least */
 #define REJECTS_MAX ((size_t)64 * 1024) /* bytes of what rejected items' answers say */
 
 /*
@@ -159,6 +160,35 @@ open_gate(struct delivery *d, const struct item *item)
 	delivery_lane(d, old->document)->stalled = false;
 }
 
+/*
+ * A change of just now met a newer document.  One may, which went on two ways; where most do
+ * the LSNs are lower than they were, and nothing else would tell.
+ */
+static void
+note_live(struct delivery *d, const struct item *item)
+{
+	static struct buf index, id;
+
+	d->live++;
+	d->live_conflicts += item->status == 409;
+	if (d->live < LIVE_LOOK)
+		return;
+	if (d->live_conflicts > d->live / 2 && !d->live_said) {
+		d->live_said = true;
+		log_warn("most changes meet documents of higher versions, and change nothing",
+		    kv_uint("of", d->live), kv_uint("conflicts", d->live_conflicts),
+		    kv_str("table", tables_name(&d->tables, item->relid)),
+		    lane_item_name("index", item, item->index_at, item->index_len, &index),
+		    lane_item_name("id", item, item->id_at, item->id_len, &id),
+		    kv_lsn("lsn", item->lsn),
+		    kv_str("remedy", "if the source's LSNs started over, as on a restored or a new "
+				     "server, give a higher --version-epoch; if something else "
+				     "writes to this index, it must not"));
+	}
+	d->live /= 2;
+	d->live_conflicts /= 2;
+}
+
 void
 lane_store(struct delivery *d, struct item *item)
 {
@@ -168,6 +198,8 @@ lane_store(struct delivery *d, struct item *item)
 		open_gate(d, item);
 	if (item->status == 409)
 		d->conflicts++;
+	if (item->live)
+		note_live(d, item);
 	d->stored++;
 	d->dead_in_row = 0;
 	item->state = ITEM_PLAIN;

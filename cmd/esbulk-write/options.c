@@ -31,6 +31,7 @@ enum {
 	OPT_IDLE_TIMEOUT,
 	OPT_LANES,
 	OPT_FIXED,
+	OPT_DRY_RUN,
 	OPT_BATCH_DOCS,
 	OPT_BATCH_BYTES,
 	OPT_QUEUE_BYTES,
@@ -66,6 +67,7 @@ static const struct option longopts[] = {
 	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
 	{ "lanes", required_argument, NULL, OPT_LANES },
 	{ "fixed", no_argument, NULL, OPT_FIXED },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "batch-docs", required_argument, NULL, OPT_BATCH_DOCS },
 	{ "batch-bytes", required_argument, NULL, OPT_BATCH_BYTES },
 	{ "queue-bytes", required_argument, NULL, OPT_QUEUE_BYTES },
@@ -127,6 +129,7 @@ static const char usage_text[] =
     "      --dead-letter FILE   append what is rejected to FILE, and go on\n"
     "      --dead-letter-limit N[:M]\n"
     "                           stop after N dead letters in a row (100), or M in all\n"
+    "      --dry-run            send nothing; show it\n"
     "      --give-up SECONDS    try so long what somebody must mend (180)\n"
     "  -v, --verbose            say more\n"
     "  -h, --help               this text\n"
@@ -377,6 +380,7 @@ options_parse(int argc, char **argv, struct options *o)
 		case 'a': o->ack_path = optarg; break;
 		case 'v': o->verbose++; break;
 		case OPT_FIXED: o->fixed = true; break;
+		case OPT_DRY_RUN: o->dry_run = true; break;
 		case OPT_LANES: o->lanes = number(optarg, "--lanes", 1, 64); break;
 		case OPT_BATCH_DOCS:
 			o->batch_docs = number(optarg, "--batch-docs", 1, 1000000);
@@ -413,6 +417,15 @@ options_parse(int argc, char **argv, struct options *o)
 	if (optind < argc)
 		usage_error("an argument that is no option", argv[optind]);
 	log_init("esbulk-write", o->verbose);
+	if (o->dry_run) {
+		if (o->ack_path != NULL || o->dead_letter != NULL)
+			usage_error("--dry-run neither acknowledges nor keeps anything: leave -a and "
+			            "--dead-letter out",
+			    "--dry-run");
+		o->templates.n = 0;
+		o->sniff_us = 0;
+		return;
+	}
 	if (o->n_targets == 0)
 		usage_error("the cluster is missing", "-u URL");
 	set_login(o, f.password, f.aws);

@@ -35,6 +35,7 @@ struct options {
 	int64_t give_up_us;      /* what somebody must mend is tried again for so long */
 	const char *dead_letter; /* or NULL */
 	size_t dead_in_row, dead_total; /* limits; 0: none */
+	bool dry_run; /* nothing is sent */
 	bool merge_reject; /* a merge that lacks something is an error */
 	int verbose;
 };

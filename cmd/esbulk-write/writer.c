@@ -54,6 +54,7 @@ take_hello(struct writer *w, const struct frame *f)
 
 	if (why != NULL)
 		return bad_frame(w, f, why);
+	w->intake.live_since = wall_us();
 	/* The run before may have been cut off inside a unit. */
 	frontier_restart(&w->delivery.frontier);
 	tables_clear(&w->delivery.tables);
@@ -356,10 +357,14 @@ loop(struct writer *w)
 		int code = take_frames(w);
 
 		if (code >= 0) {
+			(void)!dry_flush(&w->intake.dry);
 			(void)tell(w, now_us(), true);
 			return code;
 		}
-		code = delivery_work(&w->delivery, w->eof || is_held(w));
+		if (w->o->dry_run)
+			code = dry_flush(&w->intake.dry);
+		else
+			code = delivery_work(&w->delivery, w->eof || is_held(w));
 		now = now_us();
 		if (code >= 0) {
 			/* What is stored is told even so. */
@@ -387,6 +392,8 @@ writer_run(const struct options *o)
 	w.o = o;
 	w.intake.delivery = &w.delivery;
 	w.intake.version_epoch = o->version_epoch;
+	w.intake.live_since = wall_us();
+	w.intake.dry = (struct dry) { .on = o->dry_run, .out.fd = STDOUT_FILENO };
 	w.intake.line.type = w.intake.gone.type = o->type;
 	w.ack = (struct ackclient) { .path = o->ack_path, .fd = -1 };
 	w.in.in.fd = STDIN_FILENO;
