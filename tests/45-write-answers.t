@@ -140,6 +140,14 @@ fault 'kind=request&status=400&id=bad&body=the+words'
 writes 100 'without dead letters' --lanes 1
 says 'error .*rejected an action, and its request.*id=bad7 lsn=0/1000 status=400 reason="the words"' \
     'the action is named'
+# As Elasticsearch 6 says of an alias without a write index.
+fresh
+many '7 100' | frames
+fault "kind=request&status=400&id=bad7&count=12&body=%7b%22error%22:%7b%22type%22:%22illegal_argument_exception%22,%22reason%22:%22no+write+index+is+defined+for+alias%22%7d%7d"
+letters 0 'a request that is refused for what somebody must mend' --lanes 1
+says 'error .*before somebody mends it.*id=bad7.*no write index' 'waits'
+is "$(rejected_docs)" '' 'and nothing is rejected'
+ok 'but all is stored' counts docs -eq 300
 fresh
 many '' | frames
 fault 'kind=status&status=400&body=no'

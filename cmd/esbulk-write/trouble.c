@@ -247,16 +247,44 @@ refuse_lone(struct lane *lane, const struct reject *why)
 	return code;
 }
 
+/*
+ * Is it one that somebody has to mend the cluster for?  Elasticsearch 6 refuses a whole
+ * request for what later servers tell of an item, an alias without a write index.
+ */
+static bool
+refused_loudly(const struct lane *lane, long status)
+{
+	struct json_text error = { lane->refusal.data, lane->refusal.len };
+	struct buf type = { 0 }, reason = { 0 };
+	bool loud = false;
+
+	if (json_valid(error) && (error = json_member(error, "error")).p != NULL &&
+	    json_string(&type, json_member(error, "type")).ptr != NULL &&
+	    json_string(&reason, json_member(error, "reason")).ptr != NULL)
+		loud = verdict_item((enum frame_op)lane->sending.first->op, (int)status,
+		           buf_cstr(&type), buf_cstr(&reason), 0) == VERDICT_LOUD;
+	buf_free(&type);
+	buf_free(&reason);
+	return loud;
+}
+
 static int
 refused(struct lane *lane, long status, int64_t now)
 {
+	const struct item *first = lane->sending.first;
 	struct reject why = { .what = "the cluster rejected an action, and its request with it",
 		.status = (int)status, .type = "", .reason = lane->refusal.data,
 		.reason_len = lane->refusal.len,
 		.remedy = "mend the row, the mapping or the cluster, then start again: nothing "
 			  "behind it was confirmed; or give --dead-letter" };
 
-	return lane->sending.count > 1 ? halve(lane, status, now) : refuse_lone(lane, &why);
+	if (lane->sending.count > 1)
+		return halve(lane, status, now);
+	if (status != 400 || !refused_loudly(lane, status))
+		return refuse_lone(lane, &why);
+	(void)lane_put_back(lane);
+	lane_back_off(lane, now);
+	return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len, now);
 }
 
 /* 500: a passing fault, until it repeats. */
