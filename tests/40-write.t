@@ -592,6 +592,15 @@ for fixed in '' --fixed; do
 	holds_load 'and are stored'
 done
 
+# Actions without versions that have nothing to do with each other share requests.
+fresh
+awk 'BEGIN { print "[\"B\",\"0/1000\",0,7]"
+	for (n = 1; n <= 20000; n++)
+		printf "[\"X\",\"index\",1,\"i\",\"%d\",false,null,\"{}\"]\n", n
+	print "[\"C\",\"0/1030\",1]\n[\"E\",\"0/1030\",\"done\"]" }' | frames
+writes 0 '20,000 actions without versions'
+ok 'go many at a time' counts items_max -gt 1000
+
 # Rows that are changed again and again.
 fresh
 : >"$T/log2"

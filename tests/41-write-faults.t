@@ -89,6 +89,18 @@ survives 'and after, and what is late' 4 'kind=hang&when=after&count=2&skip=2' \
 survives 'everything together' 4 'kind=item&p=0.05' 'kind=status&p=0.05' \
     'kind=cut&p=0.05' 'kind=delay&ms=20&p=0.2' 'kind=short&p=0.05' 'kind=cut&when=body&p=0.05'
 
+# What is told to come again must not come behind a later delete that the cluster has
+# forgotten by then, nor behind what has the same version.
+other='{"pipeline":"p"}'
+standin_url=$STANDIN_URL
+standin_start --gc-deletes-ms 1
+stream "$(u 1 "$(x index i a '{"n":1}' null - "$other")" "$(x index i b '{"n":1}' 7)")" \
+    "$(u 2 "$(x delete i a -)" "$(x index i b '{"n":2}' 7 - "$other")" "$(x index i b '{"n":3}' 7)")"
+fault 'kind=item&op=index&id=a&count=6' 'kind=item&id=b&count=1'
+writes 0 'a delete behind an index that fails for a while'
+ok 'is the last' has 'i b 7 {"n":3}'
+STANDIN_URL=$standin_url
+
 # Without versions only the order of the requests keeps the order of the actions: index
 # and delete must take turns, or an index finds a document, or a delete finds none.
 fresh

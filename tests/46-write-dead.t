@@ -78,6 +78,22 @@ ok 'each has a letter' has_letters 8
 is "$(jq -c 'select(.[0] == "X") | .[1,5]' "$T/dead.lines" | tail -n 6 | tr '\n' ' ')" \
     '"delete" 131073 "index" 131072 "index" 65536 ' 'the newest first'
 
+# One row that is rejected again and again is no flood.
+rm "$T/dead"
+fresh
+fault 'kind=item&id=bad&status=400'
+{
+	hello
+	relation
+	for n in $(seq 150); do
+		unit "$n" "bad=$n" "g$n"
+	done
+	e
+} | frames
+writes 0 'one document among others that is rejected 150 times' --dead-letter "$T/dead"
+ok 'has all its letters' has_letters 150
+ok 'and the others are stored' counts docs -eq 150
+
 # Rejects of the mapper, and what the program would not send.
 rm "$T/dead"
 long=$(printf '%0513d' 0)

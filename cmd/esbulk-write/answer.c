@@ -116,8 +116,8 @@ on_end(void *ctx)
 static int
 on_key(void *ctx, const unsigned char *s, size_t n)
 {
-	static const char *const names[] = { "", "items", "status", "error", "type", "reason",
-		"caused_by" };
+	static const struct frame_str names[] = { { "", 0 }, { "items", 5 }, { "status", 6 },
+		{ "error", 5 }, { "type", 4 }, { "reason", 6 }, { "caused_by", 9 } };
 	struct answer *a = ctx;
 
 	a->key = KEY_OTHER;
@@ -131,7 +131,7 @@ on_key(void *ctx, const unsigned char *s, size_t n)
 		}
 	}
 	for (int i = KEY_ITEMS; i <= KEY_CAUSED_BY; i++)
-		if (strlen(names[i]) == n && memcmp(names[i], s, n) == 0)
+		if (names[i].len == n && memcmp(names[i].ptr, s, n) == 0)
 			a->key = (enum key)i;
 	return 1;
 }

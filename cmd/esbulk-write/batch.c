@@ -2,9 +2,11 @@
 
 #include "delivery.h"
 
+#define PASSED_OVER 1000 /* items that may be, at least */
+
 /*
- * What goes into a lane's next request.  Sets of documents are bits by their hash: where
- * two share one, the later only waits without need.
+ * What goes into a lane's next request.  The documents of what must wait are bits by their
+ * hash: where two share one, the later only waits without need.
  */
 
 static bool
@@ -19,26 +21,6 @@ mark(uint64_t *set, uint64_t document)
 	set[document >> 6 & 63] |= UINT64_C(1) << (document & 63);
 }
 
-/*
- * May the item go in the request with those before?  The cluster keeps the order inside a
- * request, but where one of two actions on a document is told to come again, only the
- * version keeps the other from overtaking it.
- */
-static bool
-may_join(struct lane *lane, const struct item *item)
-{
-	bool met = marked(lane->seen, item->document);
-
-	/* Without an id it makes a document of its own. */
-	if (item->id_len == 0)
-		return true;
-	if (met && (lane->unversioned || !item->versioned))
-		return false;
-	mark(lane->seen, item->document);
-	lane->unversioned |= !item->versioned;
-	return true;
-}
-
 enum turn {
 	TURN_NOW,
 	TURN_LATER, /* and so what follows on its document */
@@ -50,7 +32,8 @@ enum turn {
 static bool
 is_clear(const struct lane *lane, uint64_t document)
 {
-	return !marked(lane->seen, document) && !marked(lane->blocked, document);
+	return !coalesce_has(&lane->delivery->coalesce, document) &&
+	    !marked(lane->blocked, document);
 }
 
 /* The delete behind a merge_from. */
@@ -106,44 +89,51 @@ turn(struct lane *lane, struct item *item)
 	return TURN_NOW;
 }
 
-/* Put the first that waits into the batch.  False: it must wait for the next one. */
-static bool
+/* Put the first that waits into the batch. */
+static enum turn
 join(struct lane *lane)
 {
 	struct coalesce *c = &lane->delivery->coalesce;
 	struct items *batch = &lane->sending;
-	struct item *item = lane->waiting.first;
-	/* Which of the suspects is bad shows only where none is left out. */
-	struct item *needless = lane->suspects == 0 ? coalesce_find(c, item) : NULL;
+	struct item *item = lane->waiting.first, *other = NULL;
 	size_t count = batch->count + 1, bytes = batch->bytes + item->len;
+	enum coalesce_how how = COALESCE_ALONE;
 
-	if (needless != NULL) {
+	/* Without an id it makes a document of its own. */
+	if (item->id_len > 0)
+		how = coalesce_ask(c, item, &other);
+	/* Which of the suspects is bad shows only where none is left out. */
+	if (how == COALESCE_LATER || (how == COALESCE_REPLACES && lane->suspects > 0))
+		return TURN_LATER;
+	if (how == COALESCE_REPLACES) {
 		count--;
-		bytes -= needless->len;
+		bytes -= other->len;
 	}
 	if (batch->count > 0 && (count > lane->max_docs || bytes > lane_bytes(lane)))
-		return false;
-	if (needless == NULL && !may_join(lane, item))
-		return false;
+		return TURN_END;
 	items_append(batch, items_take(&lane->waiting));
-	if (needless != NULL)
-		coalesce_leave_out(c, batch, needless, item);
-	return true;
+	if (how == COALESCE_REPLACES)
+		coalesce_leave_out(c, batch, other, item);
+	if (item->id_len > 0)
+		coalesce_add(c, item);
+	return TURN_NOW;
 }
 
 void
 lane_form_batch(struct lane *lane)
 {
 	struct coalesce *c = &lane->delivery->coalesce;
+	size_t pass = lane->delivery->o->batch_docs;
 	struct items later;
 
+	if (pass < PASSED_OVER)
+		pass = PASSED_OVER;
 	coalesce_begin(c);
-	memset(lane->seen, 0, sizeof(lane->seen));
 	memset(lane->blocked, 0, sizeof(lane->blocked));
-	lane->unversioned = lane->any_blocked = lane->any_merged = false;
+	lane->any_blocked = lane->any_merged = false;
 	lane->reads = 0;
 	items_init(&later);
-	while (lane->waiting.first != NULL) {
+	while (lane->waiting.first != NULL && later.count < pass) {
 		struct item *item = lane->waiting.first;
 		enum turn t = item->state == ITEM_PLAIN && !lane->any_blocked
 		    ? TURN_NOW
@@ -153,18 +143,18 @@ lane_form_batch(struct lane *lane)
 			delivery_let_go(lane->delivery, items_take(&lane->waiting));
 			continue;
 		}
-		if (t == TURN_LATER) {
-			/* A truncate waits for all, and its own deletes come behind it. */
-			if (item->state != ITEM_TRUNCATE) {
-				mark(lane->blocked, item->document);
-				lane->any_blocked = true;
-			}
-			items_append(&later, items_take(&lane->waiting));
+		if (t == TURN_NOW && (t = join(lane)) == TURN_NOW) {
+			lane->reads += item->state == ITEM_MERGE;
 			continue;
 		}
-		if (t == TURN_END || !join(lane))
+		if (t == TURN_END)
 			break;
-		lane->reads += item->state == ITEM_MERGE;
+		/* A truncate waits for all, and its own deletes come behind it. */
+		if (item->state != ITEM_TRUNCATE) {
+			mark(lane->blocked, item->document);
+			lane->any_blocked = true;
+		}
+		items_append(&later, items_take(&lane->waiting));
 	}
 	delivery_formed(lane, lane->sending.count, c->left_out);
 	coalesce_end(c, &lane->sending);

@@ -1,18 +1,81 @@
+#include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "coalesce.h"
 
-#define SLOTS (sizeof(((struct coalesce *)0)->slot) / sizeof(((struct coalesce *)0)->slot[0]))
+#define FIRST_CAP 1024
 
 void
 coalesce_begin(struct coalesce *c)
 {
 	/* 0 is what untouched slots say, so it is never a batch's number. */
 	if (++c->batch == 0) {
-		memset(c->slot, 0, sizeof(c->slot));
+		if (c->cap > 0)
+			memset(c->slot, 0, c->cap * sizeof(*c->slot));
 		c->batch = 1;
 	}
-	c->left_out = 0;
+	c->n = c->left_out = 0;
+}
+
+/* The document's slot, or a free one for it; with no slots NULL. */
+static struct coalesce_slot *
+find(const struct coalesce *c, uint64_t document)
+{
+	uint32_t tag = (uint32_t)(document >> 32);
+	size_t at = document & (c->cap - 1);
+
+	if (c->cap == 0)
+		return NULL;
+	while (c->slot[at].batch == c->batch &&
+	    (c->slot[at].tag != tag || c->slot[at].item->document != document))
+		at = (at + 1) & (c->cap - 1);
+	return &c->slot[at];
+}
+
+static void
+put(struct coalesce *c, struct item *item)
+{
+	struct coalesce_slot *s = find(c, item->document);
+
+	c->n += s->batch != c->batch;
+	*s = (struct coalesce_slot) { c->batch, (uint32_t)(item->document >> 32), item };
+}
+
+static void
+grow(struct coalesce *c)
+{
+	struct coalesce old = *c;
+
+	c->cap = c->cap > 0 ? c->cap * 2 : FIRST_CAP;
+	c->slot = xcalloc(c->cap, sizeof(*c->slot));
+	c->n = 0;
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.slot[i].batch == c->batch)
+			put(c, old.slot[i].item);
+	free(old.slot);
+}
+
+void
+coalesce_add(struct coalesce *c, struct item *item)
+{
+	if (c->n >= c->cap / 2)
+		grow(c);
+	put(c, item);
+}
+
+static struct item *
+last(const struct coalesce *c, uint64_t document)
+{
+	const struct coalesce_slot *s = find(c, document);
+
+	return s != NULL && s->batch == c->batch ? s->item : NULL;
+}
+
+bool
+coalesce_has(const struct coalesce *c, uint64_t document)
+{
+	return last(c, document) != NULL;
 }
 
 /*
@@ -58,18 +121,25 @@ is_plain(const struct item *i)
 	    (i->op == OP_INDEX || i->op == OP_DELETE);
 }
 
-struct item *
-coalesce_find(struct coalesce *c, struct item *item)
+/*
+ * Where the first of two is told to come again and the second is stored, the first comes
+ * behind it.  A version holds it back then, but not an equal one, and not for longer than the
+ * cluster remembers a delete; so only a delete may be the first.
+ */
+enum coalesce_how
+coalesce_ask(const struct coalesce *c, const struct item *item, struct item **other)
 {
-	size_t at = (item->document >> 12) % SLOTS;
-	struct item *last = c->slot[at].batch == c->batch ? c->slot[at].item : NULL;
+	struct item *o = *other = last(c, item->document);
 
-	c->slot[at].batch = c->batch;
-	c->slot[at].item = item;
-	/* A mapper's own versions may go back: then both must be sent. */
-	if (last == NULL || !is_plain(last) || !is_plain(item) || last->version > item->version)
-		return NULL;
-	return alike(last, item) ? last : NULL;
+	if (o == NULL)
+		return COALESCE_ALONE;
+	/* A mapper's own versions may go back. */
+	if (!is_plain(o) || !is_plain(item) || o->version > item->version)
+		return COALESCE_LATER;
+	if (alike(o, item))
+		return COALESCE_REPLACES;
+	return o->op == OP_DELETE && o->version < item->version ? COALESCE_BEHIND
+								: COALESCE_LATER;
 }
 
 void
@@ -78,7 +148,7 @@ coalesce_leave_out(
 {
 	struct item **end = &by->older;
 
-	/* It may have some already, from a batch in which the needless one was forgotten. */
+	/* It may have some already, from a batch in which the needless one was not. */
 	while (*end != NULL)
 		end = &(*end)->older;
 	*end = needless;

@@ -7,34 +7,45 @@
 #include "queue.h"
 
 /*
- * Of several index and delete actions on one document that would share a request only the
- * last is sent, where nothing but its body and version tells it from the one before: the
- * same index, id, routing, pipeline and require_alias.  Between two of another routing
- * nothing is left out, or a document would stay under the old one.
+ * The documents of a batch.  Of several index and delete actions on one document only the
+ * last is sent, where nothing but its body and version tells it from the one before: the same
+ * index, id, routing, pipeline and require_alias.  Between two of another routing nothing is
+ * left out, or a document would stay under the old one.
  *
  * What is left out is the older action of the one that is sent: it is done when that is
  * stored, and sent after all when that is rejected.
  */
 struct coalesce {
 	uint32_t batch; /* of which the slots below are */
-	/* The last item on a document; two that share a slot forget each other. */
-	struct {
-		uint32_t batch;
+	/* The last item on each document, by its hash; open addressing. */
+	struct coalesce_slot {
+		uint32_t batch, tag;
 		struct item *item;
-	} slot[16384];
+	} *slot;
+	size_t cap, n;   /* cap is a power of two */
 	size_t left_out; /* of this batch */
+};
+
+enum coalesce_how {
+	COALESCE_ALONE,    /* the first on its document: it may join the batch */
+	COALESCE_BEHIND,   /* it may join it behind the other */
+	COALESCE_REPLACES, /* it may join it, and the other need not be sent */
+	COALESCE_LATER,    /* not before the other is stored */
 };
 
 /* A batch begins. */
 void coalesce_begin(struct coalesce *);
 
-/*
- * The item of the batch that this one, which comes behind all of it, makes needless; or
- * NULL.  The next on the document that joins the batch must be this one.
- */
-struct item *coalesce_find(struct coalesce *, struct item *);
+/* Is there an action on that document in the batch? */
+bool coalesce_has(const struct coalesce *, uint64_t document);
 
-/* It joined: leave the other, which is in the batch's list until coalesce_end, out. */
+/* An item that comes behind all of the batch.  *other: the last on its document, if any. */
+enum coalesce_how coalesce_ask(const struct coalesce *, const struct item *, struct item **other);
+
+/* It joined the batch. */
+void coalesce_add(struct coalesce *, struct item *);
+
+/* And replaces another, which is in the batch's list until coalesce_end. */
 void coalesce_leave_out(struct coalesce *, struct items *batch, struct item *needless,
     struct item *by);
 

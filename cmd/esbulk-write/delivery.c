@@ -61,7 +61,7 @@ delivery_fill(struct delivery *d, struct item *item, const struct action_line *l
 	item->id_len = l->id_len;
 	item->op = (uint8_t)a->op;
 	item->versioned = versioned;
-	item->live = false;
+	item->live = item->resent = false;
 	item->version = version;
 	item->older = NULL;
 	item->state = ITEM_PLAIN;

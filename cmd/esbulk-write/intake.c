@@ -76,7 +76,7 @@ make_gone(struct intake *in, const struct frame_action *a, uint64_t document,
 		*old_version = from[3].via.u64;
 	else if (make_version(in, &gone, old, &versioned, old_version) != 0)
 		return NULL;
-	version = old == document ? version - 1 : *old_version;
+	version = old != document ? *old_version : version > 0 ? version - 1 : 0;
 	action_build(&in->gone, &gone, versioned, version);
 	item = make_item(in, lane, &in->gone, &gone, sizeof(struct gate));
 	delivery_fill(in->delivery, item, &in->gone, &gone, old, versioned, version);

@@ -29,6 +29,7 @@ on_item(void *arg, struct item *item, const struct answer_error *e)
 	/* Too much to remember: it will be said once more. */
 	if (v == VERDICT_REJECT && lane->rejects.len >= REJECTS_MAX)
 		v = VERDICT_RETRY;
+	lane->pushed_back |= e->status == 429;
 	item->status = (uint16_t)e->status;
 	item->verdict = (uint8_t)v;
 	if (v == VERDICT_REJECT) {
@@ -84,6 +85,7 @@ set_bulk(struct lane *lane)
 	lane->loud_item = NULL;
 	lane->loud.status = lane->retry.status = 0;
 	lane->rejects.len = 0;
+	lane->pushed_back = false;
 	lane->answer = answer_new(&lane->sending, on_item, lane);
 	if (connection_signs(c))
 		body_hash(&lane->body, hash);
@@ -145,6 +147,7 @@ lane_instead(struct items *list, struct item *older)
 	if (older == NULL)
 		return;
 	older->state = ITEM_PLAIN;
+	older->resent = true;
 	items_append(list, older);
 }
 
@@ -347,7 +350,7 @@ set_pace(struct lane *lane, CURLcode rc, long status, struct pace_answer *a, int
 	switch (rc) {
 	case CURLE_OK:
 		if (status == HTTP_OK)
-			a->refused = lane->retry.status == 429;
+			a->refused = lane->pushed_back;
 		else if (status == 429 || status == 503 || status == 504)
 			a->refused = true;
 		else

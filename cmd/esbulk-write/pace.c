@@ -7,6 +7,7 @@
 #define HELPS          1.03 /* so much more is stored in a time */
 #define GREW           3.0  /* a byte takes so much longer than at best */
 #define MAX_WAIT       64   /* epochs */
+#define PATIENT_US     INT64_C(100000) /* for faster answers it does not matter */
 #define FORGET         1.02 /* what was best grows dearer, an epoch */
 
 static void
@@ -15,7 +16,7 @@ begin_epoch(struct pace *p, int64_t now)
 	p->epoch.since = now;
 	p->epoch.answers = p->epoch.denied = p->epoch.full = 0;
 	p->epoch.done = 0;
-	p->epoch.cost = 0;
+	p->epoch.cost = p->epoch.took = 0;
 }
 
 void
@@ -107,7 +108,7 @@ dearer(struct pace *p)
 
 	if (cost <= 0)
 		return false;
-	if (*least > 0 && cost > *least * GREW) {
+	if (*least > 0 && cost > *least * GREW && p->epoch.took / p->epoch.full > PATIENT_US) {
 		/* If it stays so, that is how it is. */
 		*least = cost;
 		return true;
@@ -170,8 +171,11 @@ pace_answered(struct pace *p, const struct pace_answer *a, int64_t now)
 	p->epoch.answers++;
 	p->epoch.denied += denied;
 	p->epoch.done += a->done;
-	if (a->bytes >= p->max_bytes / 2) {
+	/* Small ones among them cost more a byte. */
+	p->large = a->bytes > p->large ? a->bytes : p->large - p->large / 64;
+	if (a->bytes > p->large / 2) {
 		p->epoch.full++;
+		p->epoch.took += (double)(now - a->sent_at);
 		p->epoch.cost += (double)(now - a->sent_at) / (double)a->bytes;
 	}
 	if (p->epoch.answers < EPOCH_ANSWERS || now - p->epoch.since < EPOCH_US)

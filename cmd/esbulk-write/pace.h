@@ -29,8 +29,9 @@ struct pace {
 		int64_t since;
 		unsigned answers, denied, full;
 		uint64_t done;    /* bytes of actions that were stored, left out ones too */
-		double cost;      /* sum of microseconds a byte, of full requests */
+		double cost, took; /* sums of microseconds a byte, and of these, of full requests */
 	} epoch;
+	size_t large;   /* bytes of a request, of late */
 	double least[PACE_MAX_LANES + 1]; /* such cost, by lanes; 0: not known */
 	/* Does one lane more help? */
 	bool probing;

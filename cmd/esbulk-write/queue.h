@@ -49,6 +49,7 @@ struct item {
 	uint8_t errors;     /* answers of 500, its request's too, saturating */
 	uint8_t tries;      /* answers to try again in a row, saturating */
 	bool versioned;
+	bool resent;        /* it had been left out for one that was rejected */
 	bool live;          /* a change of just now, with a version */
 	uint8_t state;      /* enum item_state */
 	char text[];

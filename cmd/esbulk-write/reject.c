@@ -15,6 +15,7 @@ struct about {
 	struct frame_str index, id;
 	uint64_t lsn;
 	size_t bytes;
+	bool resent;
 };
 
 static void
@@ -61,7 +62,8 @@ admit(struct delivery *d, const struct about *a, const struct reject *why)
 				     "letter was confirmed; or raise --dead-letter-limit"));
 		return EXIT_PERMANENT;
 	}
-	d->dead_in_row++;
+	/* What was left out for one that is rejected comes when what is between is stored. */
+	d->dead_in_row += !a->resent;
 	d->dead_letters++;
 	if (now - d->dead_said_at >= SAY_US || log_on(LOG_DEBUG)) {
 		d->dead_said_at = now;
@@ -75,7 +77,7 @@ reject_item(struct delivery *d, struct item *item, const struct reject *why)
 {
 	static struct buf index, id;
 	struct about a = { .relid = item->relid, .op = (enum frame_op)item->op,
-		.lsn = item->lsn, .bytes = item->len };
+		.lsn = item->lsn, .bytes = item->len, .resent = item->resent };
 	int code;
 
 	action_unescape(&index, item->text + item->index_at, item->index_len);

@@ -9,6 +9,7 @@ static struct queue queue = { .limit = SIZE_MAX };
 static struct chunk *chunk;
 static struct coalesce coalesce;
 static struct items batch;
+static enum coalesce_how how; /* of the last that joined */
 
 /* Documents are told apart by their hashes alone, here: the id's first letter. */
 static struct item *
@@ -41,11 +42,15 @@ action(enum frame_op op, const char *id, const char *routing, uint64_t version)
 static struct item *
 join(struct item *item)
 {
-	struct item *needless = coalesce_find(&coalesce, item);
+	struct item *other;
 
+	how = coalesce_ask(&coalesce, item, &other);
+	if (how == COALESCE_LATER)
+		return item;
 	items_append(&batch, item);
-	if (needless != NULL)
-		coalesce_leave_out(&coalesce, &batch, needless, item);
+	if (how == COALESCE_REPLACES)
+		coalesce_leave_out(&coalesce, &batch, other, item);
+	coalesce_add(&coalesce, item);
 	return item;
 }
 
@@ -87,26 +92,30 @@ test_pairs(void)
 		enum frame_op op2;
 		const char *id2, *routing2;
 		uint64_t version2;
-		bool left_out;
+		enum coalesce_how how;
 	} pairs[] = {
-		{ "an index before an index", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", NULL, 2, true },
-		{ "an index before a delete", OP_INDEX, "a", NULL, 1, OP_DELETE, "a", NULL, 2, true },
-		{ "a delete before an index", OP_DELETE, "a", NULL, 9, OP_INDEX, "a", NULL, 10, true },
-		{ "the same routing", OP_INDEX, "a", "r", 1, OP_INDEX, "a", "r", 2, true },
-		{ "the same version", OP_INDEX, "a", NULL, 2, OP_INDEX, "a", NULL, 2, true },
-		{ "a lower version", OP_INDEX, "a", NULL, 2, OP_INDEX, "a", NULL, 1, false },
-		{ "another routing", OP_INDEX, "a", "r", 1, OP_INDEX, "a", "s", 2, false },
-		{ "a routing that came", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", "s", 2, false },
-		{ "one that went", OP_INDEX, "a", "r", 1, OP_DELETE, "a", NULL, 2, false },
-		{ "one hash, two ids", OP_INDEX, "ab", NULL, 1, OP_INDEX, "ac", NULL, 2, false },
+		{ "an index before an index", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", NULL, 2, COALESCE_REPLACES },
+		{ "an index before a delete", OP_INDEX, "a", NULL, 1, OP_DELETE, "a", NULL, 2, COALESCE_REPLACES },
+		{ "a delete before an index", OP_DELETE, "a", NULL, 9, OP_INDEX, "a", NULL, 10, COALESCE_REPLACES },
+		{ "the same routing", OP_INDEX, "a", "r", 1, OP_INDEX, "a", "r", 2, COALESCE_REPLACES },
+		{ "the same version", OP_INDEX, "a", NULL, 2, OP_INDEX, "a", NULL, 2, COALESCE_REPLACES },
+		{ "a lower version", OP_INDEX, "a", NULL, 2, OP_INDEX, "a", NULL, 1, COALESCE_LATER },
+		{ "another routing", OP_INDEX, "a", "r", 1, OP_INDEX, "a", "s", 2, COALESCE_LATER },
+		{ "a routing that came", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", "s", 2, COALESCE_LATER },
+		{ "one that went", OP_INDEX, "a", "r", 1, OP_DELETE, "a", NULL, 2, COALESCE_LATER },
+		{ "one hash, two ids", OP_INDEX, "ab", NULL, 1, OP_INDEX, "ac", NULL, 2, COALESCE_LATER },
 		{ "one hash, ids of two lengths", OP_INDEX, "a", NULL, 1, OP_INDEX, "ac", NULL, 2,
-		    false },
+		    COALESCE_LATER },
 		{ "an id that looks like a version", OP_INDEX, "a\",\"version\":1", NULL, 1, OP_INDEX,
-		    "a\",\"version\":2", NULL, 2, false },
-		{ "the first without a version", OP_INDEX, "a", NULL, 0, OP_INDEX, "a", NULL, 2, false },
-		{ "the second without", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", NULL, 0, false },
-		{ "an update", OP_INDEX, "a", NULL, 1, OP_UPDATE, "a", NULL, 0, false },
-		{ "a create", OP_CREATE, "a", NULL, 0, OP_INDEX, "a", NULL, 1, false },
+		    "a\",\"version\":2", NULL, 2, COALESCE_LATER },
+		{ "the first without a version", OP_INDEX, "a", NULL, 0, OP_INDEX, "a", NULL, 2, COALESCE_LATER },
+		{ "the second without", OP_INDEX, "a", NULL, 1, OP_INDEX, "a", NULL, 0, COALESCE_LATER },
+		{ "an update", OP_INDEX, "a", NULL, 1, OP_UPDATE, "a", NULL, 0, COALESCE_LATER },
+		{ "a delete and another routing", OP_DELETE, "a", "r", 1, OP_INDEX, "a", "s", 2,
+		    COALESCE_BEHIND },
+		{ "of the same version", OP_DELETE, "a", "r", 2, OP_INDEX, "a", "s", 2,
+		    COALESCE_LATER },
+		{ "a create", OP_CREATE, "a", NULL, 0, OP_INDEX, "a", NULL, 1, COALESCE_LATER },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -115,9 +124,11 @@ test_pairs(void)
 		begin();
 		one = join(action(pairs[i].op1, pairs[i].id1, pairs[i].routing1, pairs[i].version1));
 		two = join(action(pairs[i].op2, pairs[i].id2, pairs[i].routing2, pairs[i].version2));
-		ok(pairs[i].left_out ? HOLDS(two) && two->older == one
-		                     : HOLDS(one, two) && two->older == NULL,
-		    "%s: %s", pairs[i].name, pairs[i].left_out ? "one goes" : "both go");
+		ok(how == pairs[i].how &&
+		        (how == COALESCE_REPLACES ? HOLDS(two) && two->older == one
+		            : how == COALESCE_BEHIND ? HOLDS(one, two) && two->older == NULL
+		                                     : HOLDS(one) && two->older == NULL),
+		    "%s", pairs[i].name);
 	}
 }
 
@@ -145,17 +156,11 @@ test_chains(void)
 	ok(HOLDS(a[1], a[3]), "a routing change keeps its delete");
 
 	begin();
-	a[0] = join(action(OP_INDEX, "a", "r", 1));
-	a[1] = join(action(OP_INDEX, "a", "s", 2));
-	a[2] = join(action(OP_INDEX, "a", "r", 3));
-	ok(HOLDS(a[0], a[1], a[2]), "nothing is left out across another routing");
-
-	begin();
 	a[0] = action(OP_INDEX, "a", NULL, 1);
 	a[0]->state = ITEM_MERGED;
 	join(a[0]);
 	a[1] = join(action(OP_INDEX, "a", NULL, 2));
-	ok(HOLDS(a[0], a[1]), "a merge is not left out");
+	ok(HOLDS(a[0]) && how == COALESCE_LATER, "a merge is not left out");
 
 	begin();
 	a[0] = join(action(OP_INDEX, "a", NULL, 1));
@@ -164,20 +169,38 @@ test_chains(void)
 	a[1] = join(action(OP_INDEX, "a", NULL, 2));
 	ok(HOLDS(a[1]) && a[1]->older == NULL, "batches don't know of each other");
 
-	/* Another document in the same slot, between them. */
+	/* Put back after a failure, each with what was left out for it. */
 	begin();
 	a[0] = join(action(OP_INDEX, "a", NULL, 1));
-	c = action(OP_INDEX, "c", NULL, 1);
-	c->document = a[0]->document + (UINT64_C(1) << 40);
-	join(c);
 	a[1] = join(action(OP_INDEX, "a", NULL, 2));
-	a[2] = join(action(OP_INDEX, "a", NULL, 3));
-	ok(HOLDS(a[0], c, a[2]) && a[2]->older == a[1], "what is forgotten goes");
+	(void)HOLDS(a[1]);
 	begin();
-	join(a[0]);
-	join(a[2]);
-	ok(HOLDS(a[2]) && a[2]->older == a[1] && a[1]->older == a[0] && a[0]->older == NULL,
-	    "and is left out of the next batch, behind what was before");
+	a[2] = join(action(OP_INDEX, "a", NULL, 3));
+	a[3] = join(action(OP_INDEX, "a", NULL, 4));
+	(void)HOLDS(a[3]);
+	begin();
+	join(a[1]);
+	join(a[3]);
+	ok(HOLDS(a[3]) && a[3]->older == a[2] && a[2]->older == a[1] && a[1]->older == a[0] &&
+	        a[0]->older == NULL,
+	    "those that were left out are known from the newest to the oldest");
+
+	/* Others in the same slot, and more than there are slots. */
+	begin();
+	for (uint64_t i = 0; i < 5000; i++) {
+		c = action(i % 2 ? OP_DELETE : OP_INDEX, "a", NULL, i + 1);
+		c->document = i / 2 << (i / 2 % 3 * 20);
+		if (i == 5)
+			a[0] = c;
+		join(c);
+	}
+	ok(batch.count == 2500 && coalesce_has(&coalesce, a[0]->document), "many documents");
+	ok(!coalesce_has(&coalesce, 12345678), "and none that was not there");
+	a[1] = action(OP_INDEX, "a", NULL, 9999);
+	a[1]->document = a[0]->document;
+	join(a[1]);
+	ok(batch.count == 2500 && a[1]->older == a[0], "each is found");
+	coalesce_end(&coalesce, &batch);
 
 	coalesce.batch = UINT32_MAX;
 	begin();

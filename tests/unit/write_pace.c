@@ -17,6 +17,7 @@ struct run {
 	struct pace p;
 	int64_t now;
 	size_t busy, in_flight; /* requests, and their bytes */
+	size_t least_part;      /* they are smaller than the limit by so much; 0: not */
 	struct {
 		int64_t sent_at, ends_at;
 		size_t bytes;
@@ -31,7 +32,7 @@ struct run {
 static void
 start(struct run *r, const struct cluster *c)
 {
-	size_t i = r->busy++, bytes = r->p.bytes;
+	size_t i = r->busy++, bytes = r->least_part > 0 ? LIMIT / r->least_part : r->p.bytes;
 	double share = (double)r->busy / c->cores;
 	int64_t takes = (int64_t)bytes * c->byte_ns / 1000;
 
@@ -142,6 +143,13 @@ main(void)
 	ok(r->bytes_least == LIMIT, "in requests as large as ever");
 	go(r, &large, 5000);
 	ok(r->p.lanes == 4, "until it is fast");
+
+	/* Requests far below the limit, as where the queue or the number of actions ends them. */
+	r = begin(4, false);
+	r->least_part = 8;
+	go(r, &small, 500);
+	go(r, &slow, 500);
+	ok(r->lanes_least < 4, "also where its requests are small");
 
 	r = begin(4, false);
 	go(r, &crawling, 100);
