@@ -88,6 +88,17 @@ writes 0 'thousands of documents'
 is "$(counted docs)" 3 'are deleted page by page'
 ok 'in large requests' counts bulk_requests -lt 100
 
+# A search that always fails.
+fresh
+stream "$(u 1 "$(x index a 1 '{}')")" "$(u 2 "$(t a)")" "$(u 3 "$(x index a 2 '{}')")"
+fault 'kind=status&status=500&path=/a/_search'
+rm -f "$T/dead"
+writes 0 'a truncate whose search always fails' --dead-letter "$T/dead"
+is "$(pgcdc-cat "$T/dead" | grep -c '^\["X","delete".*truncate')" 1 'is rejected'
+ok 'and what is behind it stored' counts docs -eq 2
+writes 100 'without dead letters'
+says 'rejected an action, and its request.*index=a .*status=500' 'it is an error'
+
 # What is wrong -----------------------------------------------------------------------
 
 refuses() {

@@ -78,6 +78,29 @@ ok 'each has a letter' has_letters 8
 is "$(jq -c 'select(.[0] == "X") | .[1,5]' "$T/dead.lines" | tail -n 6 | tr '\n' ' ')" \
     '"delete" 131073 "index" 131072 "index" 65536 ' 'the newest first'
 
+# A file of frames that somebody captured is no file of letters, whole or not.
+{
+	hello
+	relation
+	unit 1 a
+} | pack >"$T/capture"
+cp "$T/capture" "$T/capture.was"
+writes 100 'a captured file for dead letters' --dead-letter "$T/capture"
+says 'holds something else' 'is refused'
+ok 'and left alone' cmp "$T/capture" "$T/capture.was"
+
+# More rejects in an answer than are remembered.
+rm "$T/dead"
+fresh
+fault "kind=item&status=400&reason=$(printf '%0300d' 0)"
+load 1 1000 100000 | {
+	cat
+	e
+} | frames
+writes 0 'a thousand rejects' --dead-letter "$T/dead" --dead-letter-limit 0 --lanes 1
+ok 'are letters' has_letters 1000
+ok 'without a delay' not grep -q 'trying again' "$T/err"
+
 # One row that is rejected again and again is no flood.
 rm "$T/dead"
 fresh

@@ -126,6 +126,8 @@ says 'cannot connect.*reason="SSL certificate problem.*remedy=.*--cacert FILE, o
     'what to do is said'
 tls 100 'or another one' "$tls" --cacert "$T/other.crt"
 says 'remedy="give the certificate' 'which is said'
+writes 0 'beside a node that can be trusted' -u "https://127.0.0.1:$tls" -u "$STANDIN_URL"
+stored 'arrives'
 tls 0 'not checked at all' "$tls" --insecure
 stored 'arrives'
 is "$(grep -c 'warn .*certificates are not checked' "$T/err")" 1 'and it is warned, once'

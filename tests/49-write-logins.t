@@ -52,7 +52,23 @@ ESBULK_PASSWORD=x sends none 'a password without a name is none'
 awk 'BEGIN { for (i = 0; i < 9000; i++) printf "a"; print "" }' >"$T/long"
 sends "Bearer $(cat "$T/long")" 'a long token' --bearer-file "$T/long"
 
+# What a cluster, or a proxy, says of it in its answers.
+printf 'hunter2hunter2\n' >"$T/said"
+for where in 'kind=item&status=400&reason=' 'kind=item&status=403&type=security_exception&reason=' \
+    'kind=status&status=400&body=' "kind=status&status=400&body=$(printf '%02040d' 0)"; do
+	fault "${where}hunter2hunter2"
+	writes "$(case $where in *403*) echo 111 ;; *) echo 100 ;; esac)" 'an answer that repeats the password' \
+	    -vv --give-up 0 --user ann --password-file "$T/said"
+	ok 'is shown without it' not grep -q hunter2 "$T/err"
+	like "$(cat "$T/err")" 'reason=.*\*\*\*' 'but with asterisks'
+	fresh
+done
+
 # Mistakes ------------------------------------------------------------------------------
+
+writes 100 'an option that is cut short' --user ann --password hunter2
+says 'no such option" option=--password ' 'is none'
+ok 'and its argument, which may be a secret, not shown' not grep -q hunter2 "$T/err"
 
 printf 'two words\n' >"$T/blank"
 printf '\n\n' >"$T/empty"

@@ -26,6 +26,7 @@ struct answer {
 	bool items_seen;
 	struct item *next; /* the one that the next element answers */
 	unsigned results;  /* in this element */
+	bool failed;       /* it has an error, of whatever form */
 	size_t size, limit; /* of the answer, bytes */
 	struct answer_error error;
 	answer_item_fn *fn;
@@ -68,10 +69,18 @@ open_value(struct answer *a, bool array)
 	a->in[a->depth] = on_path(a, a->depth, array);
 	if (a->depth == ROOT && !a->in[ROOT])
 		return 0;
-	if (a->depth == ITEMS && a->in[ITEMS])
+	if (a->depth == ITEMS && a->in[ITEMS]) {
+		if (a->items_seen) {
+			a->problem = "it has two lists of items";
+			return 0;
+		}
 		a->items_seen = true;
+	}
+	if (a->depth == ERROR)
+		a->failed |= a->in[RESULT] && a->key == KEY_ERROR;
 	if (a->depth == ELEMENT && a->in[ELEMENT]) {
 		a->results = 0;
+		a->failed = false;
 		a->error.status = 0;
 		a->error.type[0] = a->error.reason[0] = '\0';
 	}
@@ -88,6 +97,8 @@ close_value(struct answer *a)
 			                             : "it has an item without a status";
 			return 0;
 		}
+		if (a->failed && a->error.type[0] == '\0')
+			append(a->error.type, sizeof(a->error.type), (const unsigned char *)"unknown", 7);
 		a->fn(a->arg, a->next, &a->error);
 		a->next = a->next->next;
 	}
@@ -161,7 +172,7 @@ on_string(void *ctx, const unsigned char *s, size_t n)
 		append(e->reason, sizeof(e->reason), s, n);
 	} else if (a->depth == RESULT && a->in[RESULT] && a->key == KEY_ERROR) {
 		/* A proxy's word, not the cluster's form: some error all the same. */
-		append(e->type, sizeof(e->type), (const unsigned char *)"unknown", 7);
+		a->failed = true;
 		append(e->reason, sizeof(e->reason), s, n);
 	}
 	return 1;
@@ -195,9 +206,9 @@ answer_new(const struct items *items, answer_item_fn *fn, void *arg)
 int
 answer_feed(struct answer *a, const char *p, size_t n)
 {
+	a->size += n;
 	if (a->problem != NULL)
 		return -1;
-	a->size += n;
 	if (a->size > a->limit) {
 		a->problem = "it is far too long";
 		return -1;
@@ -221,6 +232,12 @@ answer_end(struct answer *a)
 	else if (a->next != NULL)
 		a->problem = "it answers fewer actions than were sent";
 	return a->problem != NULL ? -1 : 0;
+}
+
+bool
+answer_endless(const struct answer *a)
+{
+	return a->size > a->limit;
 }
 
 const char *

@@ -25,7 +25,7 @@ struct answer_error {
  * Called for each item in order, when its part of the answer was read.  error->type is
  * "" where the item has no error.
  */
-typedef void answer_item_fn(void *arg, struct item *, const struct answer_error *error);
+typedef void answer_item_fn(void *arg, struct item *, struct answer_error *error);
 
 struct answer;
 
@@ -39,6 +39,9 @@ int answer_feed(struct answer *, const char *p, size_t n) __attribute__((warn_un
 int answer_end(struct answer *) __attribute__((warn_unused_result));
 
 /* Why feed or end failed. */
+/* Is that that it is far too long? */
+bool answer_endless(const struct answer *);
+
 const char *answer_problem(const struct answer *);
 
 void answer_free(struct answer *);

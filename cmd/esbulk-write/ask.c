@@ -17,6 +17,7 @@
 #define READ_AIM  ((size_t)512 * 1024)
 #define READ_MAX  ((size_t)2 * 1024 * 1024)
 #define MAX_READS ((size_t)1024)
+#define PAGE_MAX  ((size_t)16 * 1024 * 1024) /* a page of hits without their documents */
 #define KEPT      ((size_t)64 * 1024)
 #define SAY_US    INT64_C(1000000)
 
@@ -70,7 +71,8 @@ lane_truncate(struct lane *lane)
 bool
 lane_take_text(struct lane *lane, const char *p, size_t n)
 {
-	if (lane->request == LANE_READ && lane->reads > 1 && lane->got.len + n > READ_MAX) {
+	if ((lane->request == LANE_READ && lane->reads > 1 && lane->got.len + n > READ_MAX) ||
+	    (lane->request == LANE_TRUNCATE && lane->got.len + n > PAGE_MAX)) {
 		lane->overflowed = true;
 		return false;
 	}
@@ -180,6 +182,13 @@ set_max_reads(struct lane *lane)
 	lane->max_reads = fit > 0 ? fit : 1;
 }
 
+static void
+scrub(const struct delivery *d, struct answer_error *e)
+{
+	login_scrub(&d->login, e->type, strlen(e->type));
+	login_scrub(&d->login, e->reason, strlen(e->reason));
+}
+
 int
 lane_was_read(struct lane *lane, int64_t now)
 {
@@ -196,9 +205,13 @@ lane_was_read(struct lane *lane, int64_t now)
 		    lane, "it does not answer for the documents that were asked for", now);
 	case MERGE_RETRY:
 	case MERGE_LOUD:
+		scrub(d, &p.error);
 		lane_worked(lane);
 		return cannot_read_yet(lane, &p, result == MERGE_LOUD, now);
-	case MERGE_REJECT: lane_worked(lane); return cannot_read(lane, &p);
+	case MERGE_REJECT:
+		scrub(d, &p.error);
+		lane_worked(lane);
+		return cannot_read(lane, &p);
 	case MERGE_GOOD: break;
 	}
 	lane_worked(lane);
@@ -243,7 +256,7 @@ truncate_trouble(struct lane *lane)
 	uint64_t deleted = d->stored - d->conflicts;
 
 	if (deleted != t->deleted)
-		t->failures = t->unreadable = 0;
+		t->failures = t->unreadable = t->errors = 0;
 	t->deleted = deleted;
 	lane->failures = t->failures++;
 }
@@ -307,6 +320,13 @@ lane_ask_failed(struct lane *lane, long status, int64_t now, int *code)
 		case TRUNCATE_GOES_ON: (void)lane_put_back(lane); return true;
 		default: truncate_trouble(lane);
 		}
+		/* A refresh that works is no success. */
+		if (status == 500)
+			lane->errors = t->errors++;
+	}
+	if (lane->request == LANE_TRUNCATE && lane->overflowed) {
+		*code = truncate_unreadable(lane, now);
+		return true;
 	}
 	if (page && status == 404) {
 		/* The scroll was dropped, for the deletes took too long. */

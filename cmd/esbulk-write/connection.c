@@ -259,6 +259,7 @@ connection_hopeless(const struct connection *c, CURLcode rc)
 const char *
 connection_redirect(const struct connection *c)
 {
+	static struct buf shown;
 	char *url = NULL;
 	long status = 0;
 
@@ -266,5 +267,10 @@ connection_redirect(const struct connection *c)
 	if (status < 300 || status > 399)
 		return NULL;
 	curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &url);
-	return url;
+	if (url == NULL)
+		return NULL;
+	shown.len = 0;
+	buf_adds(&shown, url);
+	login_scrub(c->login, shown.data, shown.len);
+	return buf_cstr(&shown);
 }

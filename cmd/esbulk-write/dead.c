@@ -12,6 +12,7 @@
 #include "dead.h"
 #include "exitcode.h"
 #include "frame.h"
+#include "letter.h"
 #include "log.h"
 
 #define KEPT ((size_t)64 * 1024)
@@ -46,6 +47,15 @@ sync_directory(const struct dead *d)
 	return rc;
 }
 
+static bool
+is_letter(struct frame_in *in, struct frame *f)
+{
+	struct frame_hello h;
+
+	return frame_decode(in, f) == 0 && frame_get_hello(f, &h) == NULL &&
+	    h.run.len == strlen(LETTER_RUN) && memcmp(h.run.ptr, LETTER_RUN, h.run.len) == 0;
+}
+
 /*
  * How far the file holds whole records; -1: it cannot be read; -2: it is something else.
  * What is behind the last record may be a part of one, or the zeros that a file system
@@ -63,12 +73,16 @@ whole_records(int fd)
 
 	for (;;) {
 		while ((r = frame_next(&in, &f)) == FRAME_OK) {
-			if (f.offset == 0 && f.letter != FRAME_HELLO) {
+			uint64_t end = f.offset + f.len;
+			bool last = f.letter == FRAME_END;
+
+			/* Somebody's captured frames must not be taken for letters, and cut. */
+			if (f.letter == FRAME_HELLO ? !is_letter(&in, &f) : f.offset == 0) {
 				frame_in_free(&in);
 				return -2;
 			}
-			if (f.letter == FRAME_END)
-				whole = (int64_t)(f.offset + f.len);
+			if (last)
+				whole = (int64_t)end;
 		}
 		if (r != FRAME_MORE)
 			break;
@@ -204,8 +218,9 @@ dead_flush(struct dead *d)
 
 		hups = 0;
 		close(d->fd);
+		/* Where the first was, and may be again. */
 		if ((code = open_file(d)) >= 0)
-			return code;
+			return EXIT_TEMPORARY;
 		log_info("the file for dead letters was opened anew", kv_str("file", d->path));
 	}
 	return d->out.len > 0 ? write_out(d) : -1;

@@ -95,6 +95,7 @@ delivery_let_go(struct delivery *d, struct item *item)
 		}
 	}
 	frontier_done(&d->frontier, item->unit);
+	delivery_charge_units(d);
 	queue_done(&d->queue, item);
 	if (d->truncate.item != NULL && d->waiting == 1)
 		d->lane[0].stalled = false;

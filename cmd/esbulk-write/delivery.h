@@ -88,6 +88,7 @@ struct delivery {
 	struct queue queue;
 	struct coalesce coalesce;
 	struct frontier frontier;
+	size_t units_charged; /* bytes of it, to the queue */
 	struct tables tables;
 	struct lane *lane;
 	size_t lanes, busy;
@@ -170,6 +171,16 @@ int64_t delivery_due(const struct delivery *);
 
 /* The item's action is done for, however: forget it, and count it in its unit. */
 void delivery_let_go(struct delivery *, struct item *);
+
+/* The frontier's units count to the queue: many small ones need as much as their actions. */
+static inline void
+delivery_charge_units(struct delivery *d)
+{
+	size_t bytes = frontier_bytes(&d->frontier);
+
+	d->queue.used += bytes - d->units_charged;
+	d->units_charged = bytes;
+}
 
 static inline bool
 delivery_empty(const struct delivery *d)

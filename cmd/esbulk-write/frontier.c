@@ -4,6 +4,8 @@
 #include "buf.h"
 #include "frontier.h"
 
+#define KEPT_UNITS 4096
+
 static struct unit *
 at(const struct frontier *f, uint64_t serial)
 {
@@ -24,6 +26,12 @@ advance(struct frontier *f)
 			f->lsn = u->lsn;
 		}
 		f->first++;
+	}
+	/* What many units once needed goes back. */
+	if (f->first == f->end && f->cap > KEPT_UNITS) {
+		free(f->ring);
+		f->ring = NULL;
+		f->cap = 0;
 	}
 }
 

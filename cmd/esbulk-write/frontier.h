@@ -42,6 +42,13 @@ const struct unit *frontier_unit(const struct frontier *, uint64_t unit);
 /* An action of the open unit was taken; returns what its item keeps as unit. */
 uint64_t frontier_add(struct frontier *);
 
+/* Bytes that the units take. */
+static inline size_t
+frontier_bytes(const struct frontier *f)
+{
+	return f->cap * sizeof(*f->ring);
+}
+
 /* C: the open unit is complete. */
 void frontier_commit(struct frontier *, uint64_t seq, uint64_t lsn);
 

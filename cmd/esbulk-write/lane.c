@@ -9,6 +9,7 @@
 
 #define FIRST_READS 16   /* documents of a read, before their size is known */
 #define REFUSAL_MAX 2048 /* bytes of a refusal that are kept for the log */
+#define SECRET_MAX  8192 /* and so many are looked at, lest a part of a secret is left at the end */
 #define LIVE_LOOK   100  /* changes that are looked at together, at least */
 #define REJECTS_MAX ((size_t)64 * 1024) /* bytes of what rejected items' answers say */
 
@@ -17,10 +18,15 @@
  */
 
 static void
-on_item(void *arg, struct item *item, const struct answer_error *e)
+on_item(void *arg, struct item *item, struct answer_error *e)
 {
 	struct lane *lane = arg;
 	enum verdict v;
+
+	if (e->type[0] != '\0') {
+		login_scrub(&lane->delivery->login, e->type, strlen(e->type));
+		login_scrub(&lane->delivery->login, e->reason, strlen(e->reason));
+	}
 
 	if ((e->status == 500 || e->status > 504) && item->errors < UINT8_MAX)
 		item->errors++;
@@ -28,7 +34,7 @@ on_item(void *arg, struct item *item, const struct answer_error *e)
 	    (enum frame_op)item->op, e->status, e->type, e->reason, item->errors);
 	/* Too much to remember: it will be said once more. */
 	if (v == VERDICT_REJECT && lane->rejects.len >= REJECTS_MAX)
-		v = VERDICT_RETRY;
+		v = VERDICT_AGAIN;
 	lane->pushed_back |= e->status == 429;
 	item->status = (uint16_t)e->status;
 	item->verdict = (uint8_t)v;
@@ -53,10 +59,11 @@ take_answer(char *p, size_t size, size_t n, void *arg)
 		if (!lane_take_text(lane, p, size * n))
 			return 0;
 	} else if (status == HTTP_OK) {
-		/* What is wrong with it is said at its end. */
-		(void)!answer_feed(lane->answer, p, size * n);
-	} else if (lane->refusal.len < REFUSAL_MAX) {
-		size_t room = REFUSAL_MAX - lane->refusal.len;
+		/* What is wrong with it is said at its end, unless that never comes. */
+		if (answer_feed(lane->answer, p, size * n) != 0 && answer_endless(lane->answer))
+			return 0;
+	} else if (lane->refusal.len < REFUSAL_MAX + SECRET_MAX) {
+		size_t room = REFUSAL_MAX + SECRET_MAX - lane->refusal.len;
 
 		buf_add(&lane->refusal, p, size * n < room ? size * n : room);
 	}
@@ -274,15 +281,15 @@ settle(struct lane *lane, int64_t now)
 				continue;
 			}
 		}
-		if (item->tries < UINT8_MAX)
+		if (item->verdict != VERDICT_AGAIN && item->tries < UINT8_MAX)
 			item->tries++;
-		if (item->tries > tries)
+		if (item->verdict != VERDICT_AGAIN && item->tries > tries)
 			tries = item->tries;
 		items_append(&left, item);
 	}
 	if (lane->loud_item == NULL)
 		lane->loud_since = 0;
-	if (left.count > 0 && code < 0) {
+	if (tries > 0 && code < 0) {
 		code = again(lane, &left, tries, now);
 	} else {
 		lane->failures = 0;
@@ -323,7 +330,8 @@ unanswered(struct lane *lane, CURLcode rc, long status, int64_t now)
 	struct buf words = { 0 };
 	size_t actions;
 
-	if (connection_hopeless(&lane->connection, rc) && !lane->delivery->ever_worked) {
+	lane->node->hopeless |= connection_hopeless(&lane->connection, rc);
+	if (!lane->delivery->ever_worked && nodes_hopeless(&lane->delivery->nodes)) {
 		log_error("cannot connect to the cluster", kv_str("node", lane->node->url),
 		    kv_str("reason", why),
 		    kv_str("remedy", remedy != NULL ? remedy : "check the URL"));
@@ -382,9 +390,12 @@ lane_finished(struct lane *lane, CURLcode rc, int64_t now)
 	int code = -1;
 
 	curl_easy_getinfo(lane->connection.easy, CURLINFO_RESPONSE_CODE, &status);
-	good = rc == CURLE_OK && status == HTTP_OK;
+	/* What was given up for its length is an answer, too, if none that makes sense. */
+	good = status == HTTP_OK && (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && bulk));
 	curl_multi_remove_handle(d->multi, lane->connection.easy);
 	login_scrub(&d->login, lane->refusal.data, lane->refusal.len);
+	if (lane->refusal.len > REFUSAL_MAX)
+		lane->refusal.len = REFUSAL_MAX;
 	lane->busy = false;
 	d->busy--;
 	if (good) {

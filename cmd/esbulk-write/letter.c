@@ -22,7 +22,7 @@ put_start(struct buf *b, const struct delivery *d, uint32_t relid, const struct 
 	frame_put_cstr(b, "v");
 	frame_put_uint(b, FRAME_VERSION);
 	frame_put_cstr(b, "run");
-	frame_put_cstr(b, "dead letter");
+	frame_put_cstr(b, LETTER_RUN);
 	frame_put_cstr(b, "from");
 	frame_put_cstr(b, "esbulk-write");
 	tables_put_frame(&d->tables, relid, b);

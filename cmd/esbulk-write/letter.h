@@ -4,6 +4,8 @@
 #include "delivery.h"
 #include "reject.h"
 
+#define LETTER_RUN "dead letter" /* H says so */
+
 /*
  * A record of the dead letters: H, the R of the table, B, X as it must be sent to have
  * the same effect, a with what was answered, C, E.

@@ -98,6 +98,15 @@ nodes_awake(const struct nodes *ns, int64_t now)
 	return false;
 }
 
+bool
+nodes_hopeless(const struct nodes *ns)
+{
+	for (size_t i = 0; i < ns->n; i++)
+		if (ns->node[i]->used && !ns->node[i]->hopeless)
+			return false;
+	return true;
+}
+
 int64_t
 backoff_us(unsigned failures)
 {

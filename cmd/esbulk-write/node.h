@@ -19,6 +19,7 @@ struct node {
 	char *bulk_url;
 	bool given;        /* on the command line, not found by asking */
 	bool used;
+	bool hopeless;     /* it cannot be spoken to, as its certificate is another's */
 	unsigned failures; /* in a row */
 	int64_t rest_until;
 };
@@ -45,6 +46,9 @@ struct node *nodes_pick(struct nodes *, int64_t now);
 
 /* Is there one that does not rest? */
 bool nodes_awake(const struct nodes *, int64_t now);
+
+/* Are they all? */
+bool nodes_hopeless(const struct nodes *);
 
 /* It could not be reached, or had trouble of its own. */
 void node_failed(struct node *, int64_t now);

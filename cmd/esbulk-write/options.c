@@ -363,6 +363,33 @@ take_connection(struct options *o, struct files *f, int c)
 	}
 }
 
+/*
+ * getopt takes an option that is cut short for the whole one: --password SECRET would be
+ * --password-file, and the secret be shown as a file's name that is not there.
+ */
+static void
+refuse_short(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *name = argv[i] + 2;
+		size_t n, at = 0;
+		char *shown;
+
+		if (strncmp(argv[i], "--", 2) != 0)
+			continue;
+		n = strcspn(name, "=");
+		while (longopts[at].name != NULL &&
+		    (strncmp(longopts[at].name, name, n) != 0 || longopts[at].name[n] != '\0'))
+			at++;
+		if (longopts[at].name == NULL) {
+			shown = xstrndup(argv[i], n + 2);
+			usage_error("no such option", shown);
+		}
+		/* What follows is its argument. */
+		i += longopts[at].has_arg == required_argument && name[n] == '\0';
+	}
+}
+
 void
 options_parse(int argc, char **argv, struct options *o)
 {
@@ -374,6 +401,7 @@ options_parse(int argc, char **argv, struct options *o)
 		.idle_timeout_s = 90, .give_up_us = 180 * INT64_C(1000000),
 		.dead_in_row = 100 };
 	log_init("esbulk-write", 0);
+	refuse_short(argc, argv);
 	while ((c = getopt_long(argc, argv, "u:a:vhV", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'u': add_url(o, optarg); break;

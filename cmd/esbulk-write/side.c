@@ -219,7 +219,8 @@ answered(struct side *s, CURLcode rc, long status, const char *why, int64_t now)
 	if (rc != CURLE_OK) {
 		const char *remedy = connection_remedy(&s->connection, s->node, rc);
 
-		if (!connection_hopeless(&s->connection, rc)) {
+		s->node->hopeless |= connection_hopeless(&s->connection, rc);
+		if (!nodes_hopeless(s->nodes)) {
 			try_again(s, status, why, now);
 			return -1;
 		}

@@ -34,7 +34,7 @@ struct truncate {
 	struct buf index, id, routing;
 	uint64_t matched;
 	/* Since documents were deleted last, as in struct lane, whose own know only a step. */
-	unsigned failures, unreadable;
+	unsigned failures, unreadable, errors;
 	int64_t unreadable_since;
 	uint64_t deleted; /* then */
 };

@@ -88,6 +88,7 @@ take_begin(struct writer *w, const struct frame *f)
 	if (w->ack.path != NULL && !w->hello)
 		return bad_frame(w, f, "a unit before H, so nothing can be acknowledged");
 	frontier_begin(&w->delivery.frontier);
+	delivery_charge_units(&w->delivery);
 	frontier_about(&w->delivery.frontier, w->intake.begin.time, w->intake.begin.has_xid,
 	    w->intake.begin.xid);
 	version_begin(&w->intake.places);

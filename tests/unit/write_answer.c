@@ -18,7 +18,7 @@ static struct item *item[MAX_ITEMS];
 static struct items items;
 
 static void
-on_item(void *arg, struct item *i, const struct answer_error *e)
+on_item(void *arg, struct item *i, struct answer_error *e)
 {
 	int *calls = arg;
 
@@ -150,6 +150,7 @@ test_none(struct buf *problem)
 		{ "{\"items\":[{\"index\":{\"status\":201},\"index\":{\"status\":200}}]}",
 		    "an item with two results" },
 		{ "{\"items\":[null]}", "an item that is null" },
+		{ "{\"items\":[],\"items\":[{\"index\":{\"status\":201}}]}", "two lists of items" },
 		{ "{\"x\":{\"items\":[{\"index\":{\"status\":201}}]}}", "items further in" },
 		{ "<html>It works!</html>", "a page" },
 		{ "\x01\xff{]", "garbage" },
@@ -160,6 +161,28 @@ test_none(struct buf *problem)
 		ok(read_answer(cases[i].text, strlen(cases[i].text), 1, 1000, problem) == -1 &&
 		        problem->len > 0,
 		    "%s is no answer: %s", cases[i].what, problem->data);
+}
+
+/* Whatever an error looks like, the item is not stored. */
+static void
+test_odd_errors(struct buf *problem)
+{
+	static const char *const errors[] = { "{\"reason\":\"r\"}", "{}", "[]", "\"\"",
+		"{\"type\":1}", "{\"type\":{}}" };
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		text.len = 0;
+		buf_printf(&text, "{\"items\":[{\"index\":{\"error\":%s,\"status\":201}}]}",
+		    errors[i]);
+		ok(read_answer(text.data, text.len, 1, 7, problem) == 0 &&
+		        strcmp(told[0].error.type, "unknown") == 0,
+		    "an error of the form %s is one", errors[i]);
+	}
+	ok(read_answer("{\"items\":[{\"index\":{\"error\":null,\"status\":201}}]}", 49, 1, 7,
+	       problem) == 0 && told[0].error.type[0] == '\0',
+	    "null is none");
+	buf_free(&text);
 }
 
 static void
@@ -194,6 +217,7 @@ main(void)
 	test_full(&problem);
 	test_count(&problem);
 	test_none(&problem);
+	test_odd_errors(&problem);
 	test_long(&problem);
 	for (int k = 0; k < MAX_ITEMS; k++)
 		free(item[k]);

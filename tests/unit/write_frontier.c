@@ -178,6 +178,9 @@ test_many(void)
 		good &= f.seq == 50 + want;
 	}
 	ok(good, "5,000 units in any order: the frontier is always at the first open one");
+	ok(frontier_bytes(&f) < N * sizeof(struct unit), "their memory goes back");
+	frontier_done(&f, unit(&f, 50 + N + 1, 1));
+	ok(at(&f, 50 + N + 1), "and it goes on");
 }
 
 int
