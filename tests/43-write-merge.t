@@ -160,9 +160,8 @@ for shards in 1 5; do
 		{
 			hello
 			b 0/1000
-			for n in $(seq "$many"); do
-				x index i 1 "{\"n\":$n,\"big\":\"x\"}" null a
-			done
+			awk -v many="$many" 'BEGIN { for (n = 1; n <= many; n++)
+				printf "[\"X\",\"index\",16401,\"i\",\"1\",null,\"a\",\"{\\\"n\\\":%d,\\\"big\\\":\\\"x\\\"}\"]\n", n }'
 			x index i 1 '{"n":0}' null b "$r"
 			c 0/1030 1
 			e
