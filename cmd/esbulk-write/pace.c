@@ -78,22 +78,17 @@ cut(struct pace *p, size_t lanes, int64_t now)
 static bool
 come_back(struct pace *p, const struct pace_answer *a, int64_t now)
 {
-	bool near;
+	/* Slowly where it was refused, and fast up to there, and when that is past. */
+	bool near = p->bytes > p->refused / 4 * 3 && p->bytes < p->refused / 4 * 5;
 
-	bool full = a->bytes >= p->bytes / 2;
-
-	if (p->bytes < p->max_bytes && full) {
-		/* Slowly where it was refused, and fast up to there, and when that is past. */
-		near = p->bytes > p->refused / 4 * 3 && p->bytes < p->refused / 4 * 5;
+	if (p->bytes < p->max_bytes && a->bytes >= p->bytes / 2) {
 		p->bytes += p->bytes / (near ? 64 : 8);
 		if (p->bytes > p->max_bytes)
 			p->bytes = p->max_bytes;
 		begin_epoch(p, now);
 		return true;
 	}
-	if (p->lanes >= p->safe)
-		return false;
-	if (++p->good < SAFE_ANSWERS * p->lanes)
+	if (p->lanes >= p->safe || ++p->good < SAFE_ANSWERS * p->lanes)
 		return false;
 	set_lanes(p, p->lanes + 1, now);
 	return true;
