@@ -13,8 +13,8 @@ enum verdict {
 	VERDICT_STORED, /* the cluster holds this, or something newer */
 	VERDICT_RETRY,  /* it may work later */
 	VERDICT_LOUD,   /* it may work when somebody mends the cluster: for a while */
-	VERDICT_AGAIN,  /* it was answered, and is to be sent again at once */
 	VERDICT_REJECT, /* it never will, and it is this action's fault */
+	VERDICT_AGAIN,  /* not an answer's: rejected, and sent again at once to be told why */
 };
 
 /*
