@@ -567,7 +567,7 @@ done
 standin_start --store versions --fault 'kind=item&id=0&status=403'
 awk 'BEGIN { for (i = 0; i < 1000000; i++) {
 	printf "[\"B\",\"0/%X\",0,7]\n", (i + 1) * 64
-	printf "[\"X\",\"index\",1,\"i\",\"%d\",null,null,\"{}\"]\n", i > 0 ? i % 100 + 1 : 0
+	printf "[\"X\",\"index\",1,\"i\",\"%d\",null,null,\"{}\"]\n", (i > 0 ? i % 100 + 1 : 0)
 	printf "[\"C\",\"0/%X\",%d]\n", (i + 1) * 64 + 48, i + 1 } }' | pack >"$T/much"
 bg held sh -c '{ cat "$2"; sleep 100; } | exec esbulk-write -u "$1"' sh "$STANDIN_URL" "$T/much"
 _until 10 pgrep -P "$BG_PID" -x esbulk-write >/dev/null

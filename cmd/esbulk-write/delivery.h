@@ -182,6 +182,15 @@ delivery_charge_units(struct delivery *d)
 	d->units_charged = bytes;
 }
 
+/* Must some be stored before there is room for more? */
+static inline bool
+delivery_full(const struct delivery *d)
+{
+	return queue_full(&d->queue) ||
+	    (frontier_full(&d->frontier) &&
+	        d->queue.used + 2 * frontier_bytes(&d->frontier) > d->queue.limit);
+}
+
 static inline bool
 delivery_empty(const struct delivery *d)
 {

@@ -49,6 +49,13 @@ frontier_bytes(const struct frontier *f)
 	return f->cap * sizeof(*f->ring);
 }
 
+/* Does the next unit need more of them, twice as many? */
+static inline bool
+frontier_full(const struct frontier *f)
+{
+	return !f->in_unit && f->cap > 0 && f->end - f->first == f->cap;
+}
+
 /* C: the open unit is complete. */
 void frontier_commit(struct frontier *, uint64_t seq, uint64_t lsn);
 

@@ -184,7 +184,7 @@ static bool
 is_held(const struct writer *w)
 {
 	return w->flushing || w->delivery.truncate.item != NULL ||
-	    queue_full(&w->delivery.queue);
+	    delivery_full(&w->delivery);
 }
 
 /* Take what has arrived, as far as there is room.  An exit status, or -1. */
