@@ -182,13 +182,6 @@ set_max_reads(struct lane *lane)
 	lane->max_reads = fit > 0 ? fit : 1;
 }
 
-static void
-scrub(const struct delivery *d, struct answer_error *e)
-{
-	login_scrub(&d->login, e->type, strlen(e->type));
-	login_scrub(&d->login, e->reason, strlen(e->reason));
-}
-
 int
 lane_was_read(struct lane *lane, int64_t now)
 {
@@ -205,11 +198,11 @@ lane_was_read(struct lane *lane, int64_t now)
 		    lane, "it does not answer for the documents that were asked for", now);
 	case MERGE_RETRY:
 	case MERGE_LOUD:
-		scrub(d, &p.error);
+		lane_scrub(lane, &p.error);
 		lane_worked(lane);
 		return cannot_read_yet(lane, &p, result == MERGE_LOUD, now);
 	case MERGE_REJECT:
-		scrub(d, &p.error);
+		lane_scrub(lane, &p.error);
 		lane_worked(lane);
 		return cannot_read(lane, &p);
 	case MERGE_GOOD: break;

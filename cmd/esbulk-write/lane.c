@@ -17,16 +17,24 @@
  * Requests
  */
 
+void
+lane_scrub(const struct lane *lane, struct answer_error *e)
+{
+	const struct login *l = &lane->delivery->login;
+
+	if (e->type[0] == '\0' && e->reason[0] == '\0')
+		return;
+	login_scrub(l, e->type, strlen(e->type));
+	login_scrub(l, e->reason, strlen(e->reason));
+}
+
 static void
 on_item(void *arg, struct item *item, struct answer_error *e)
 {
 	struct lane *lane = arg;
 	enum verdict v;
 
-	if (e->type[0] != '\0') {
-		login_scrub(&lane->delivery->login, e->type, strlen(e->type));
-		login_scrub(&lane->delivery->login, e->reason, strlen(e->reason));
-	}
+	lane_scrub(lane, e);
 
 	if ((e->status == 500 || e->status > 504) && item->errors < UINT8_MAX)
 		item->errors++;

@@ -31,6 +31,9 @@ bool lane_ask_failed(struct lane *, long status, int64_t now, int *code);
 /* Its answer is not needed any longer. */
 void lane_ask_done(struct lane *);
 
+/* Take secrets that the cluster repeats out of an error. */
+void lane_scrub(const struct lane *, struct answer_error *);
+
 /* The item's action is stored, or whatever it stands for: let go of it. */
 void lane_store(struct delivery *, struct item *);
 
