@@ -4,6 +4,7 @@
 
 #include "fetch.h"
 #include "log.h"
+#include "visible.h"
 
 #define VISIBLE_MS 10
 #define ANSWER_US  INT64_C(600000000)
@@ -31,23 +32,17 @@ fetch_warn(struct fetch *w, const struct relation *r, const char *reason)
 
 /*
  * Is the transaction over for others, too?  With synchronous replication it is in the stream
- * before.  A snapshot reads xmin:xmax:running,... in 64 bits.
+ * before.
  */
 static bool
 visible(struct toast *t, const char *snapshot, uint32_t xid)
 {
-	char *p;
-	uint64_t xmin = strtoull(snapshot, &p, 10), xmax = strtoull(*p ? p + 1 : p, &p, 10);
-	uint64_t wide = (xmax & ~UINT64_C(0xffffffff)) | xid;
+	struct visible v;
 
-	if (wide > xmax && wide - xmax > UINT64_C(1) << 31)
-		wide -= UINT64_C(1) << 32;
-	if (wide >= xmax)
+	visible_parse(&v, snapshot);
+	if (!visible_over(&v, xid))
 		return false;
-	while (*p == ':' || *p == ',')
-		if (strtoull(p + 1, &p, 10) == wide)
-			return false;
-	t->all_below = xmin;
+	t->all_below = v.xmin;
 	return true;
 }
 

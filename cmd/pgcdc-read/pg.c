@@ -74,8 +74,8 @@ has_any(const char *words, const char *const *list, size_t n)
  * where libpq finds fault with what it was given; what the network does may pass.  PQping
  * knows a server that starts or stops in every language, but asks only now.
  */
-static enum pg_status
-connect_failed(PGconn *conn, const char *conninfo, bool second)
+enum pg_status
+pg_connect_failed(PGconn *conn, const char *conninfo, bool second)
 {
 	static const char *const permanent[] = { "FATAL:", "invalid", "missing \"=\"",
 		"unterminated", "unrecognized", "could not match", "definition of service",
@@ -129,27 +129,28 @@ connect_failed(PGconn *conn, const char *conninfo, bool second)
 }
 
 /* The settings of a replication connection are part of what it prints. */
+const char pg_settings[] =
+    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
+    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
+    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
+    " ('row_security', 'off'),"
+    /* A query that waits for a lock must not outlive us; only Linux has it everywhere. */
+    " ('client_connection_check_interval',"
+    " CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '10s' ELSE '0' END),"
+    " ('array_nulls', 'on'), ('statement_timeout', '0'), ('lock_timeout', '0'),"
+    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),"
+    /* Where the database does not know its encoding, asking for UTF-8 is an error at the
+     * first byte that is none. */
+    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
+    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)";
+
 static enum pg_status
 set_session(const struct pg_wait *w, PGconn *conn)
 {
-	static const char settings[] =
-	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
-	    " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
-	    " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
-	    " ('row_security', 'off'),"
-	    /* A query that waits for a lock must not outlive us; only Linux has it everywhere. */
-	    " ('client_connection_check_interval',"
-	    " CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '10s' ELSE '0' END),"
-	    " ('array_nulls', 'on'), ('statement_timeout', '0'), ('lock_timeout', '0'),"
-	    " ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),"
-	    /* Where the database does not know its encoding, asking for UTF-8 is an error at the
-	     * first byte that is none. */
-	    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
-	    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)";
 	PGresult *res;
 	/* A walsender's query needs no catalog but functions: the same statement serves. */
 	enum pg_status status =
-	    pg_query(w, conn, settings, "cannot set the session's settings", &res);
+	    pg_query(w, conn, pg_settings, "cannot set the session's settings", &res);
 
 	PQclear(res);
 	return status;
@@ -195,9 +196,8 @@ connect_patience(PGconn *conn)
 	return (seconds > 0 ? seconds : CONNECT_S) * INT64_C(1000000);
 }
 
-enum pg_status
-pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, const PGconn *peer,
-    PGconn **out)
+PGconn *
+pg_connect_begin(const char *conninfo, bool replication, const PGconn *peer, const char *name)
 {
 	/*
 	 * Later ones win, and dbname is expanded where it stands.  A status update that nobody
@@ -207,16 +207,26 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, cons
 		"client_encoding", "fallback_application_name", peer ? "host" : NULL, "hostaddr",
 		"port", "target_session_attrs", NULL };
 	const char *const values[] = { "90000", conninfo, replication ? "database" : "false",
-		"UTF8", replication ? "pgcdc-read" : "pgcdc-read catalog", peer ? PQhost(peer) : NULL,
+		"UTF8", name, peer ? PQhost(peer) : NULL,
 		peer ? PQhostaddr(peer) : NULL, peer ? PQport(peer) : NULL, "any", NULL };
 	PGconn *conn = PQconnectStartParams(keys, values, 1);
+
+	if (conn == NULL)
+		oom();
+	(void)PQsetNoticeReceiver(conn, take_notice, NULL);
+	return conn;
+}
+
+enum pg_status
+pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, const PGconn *peer,
+    PGconn **out)
+{
+	PGconn *conn = pg_connect_begin(
+	    conninfo, replication, peer, replication ? "pgcdc-read" : "pgcdc-read catalog");
 	PostgresPollingStatusType poll_for = PGRES_POLLING_WRITING;
 	enum pg_status status;
 
 	*out = NULL;
-	if (conn == NULL)
-		oom();
-	(void)PQsetNoticeReceiver(conn, take_notice, NULL);
 	while (PQstatus(conn) != CONNECTION_BAD && poll_for != PGRES_POLLING_OK &&
 	    poll_for != PGRES_POLLING_FAILED) {
 		status = wait_fd(w, PQsocket(conn),
@@ -233,7 +243,7 @@ pg_connect(const struct pg_wait *w, const char *conninfo, bool replication, cons
 		poll_for = PQconnectPoll(conn);
 	}
 	if (PQstatus(conn) != CONNECTION_OK) {
-		status = connect_failed(conn, conninfo, peer != NULL);
+		status = pg_connect_failed(conn, conninfo, peer != NULL);
 		PQfinish(conn);
 		return status;
 	}

@@ -39,6 +39,15 @@ enum pg_status pg_connect(const struct pg_wait *, const char *conninfo, bool rep
     const PGconn *peer, PGconn **conn) __attribute__((warn_unused_result));
 
 /*
+ * In parts, for who waits in a loop of his own: the connection, to be polled by PQconnectPoll;
+ * why it failed, said on the log; and the statement that is to be run on it first.
+ */
+PGconn *pg_connect_begin(const char *conninfo, bool replication, const PGconn *peer,
+    const char *name);
+enum pg_status pg_connect_failed(PGconn *, const char *conninfo, bool second);
+extern const char pg_settings[];
+
+/*
  * Run one statement.  *res is the last result, to be PQcleared by the caller, or NULL
  * after PG_STOPPED; with an error of the server it is kept for its SQLSTATE and
  * nothing is logged: see pg_failed.

@@ -141,6 +141,8 @@ take_row(struct pgoutput *p, struct wire *w, char letter)
 		return damaged("a row outside a transaction");
 	if (p->skipping)
 		return PGOUTPUT_NOTHING;
+	if (p->watch.row != NULL)
+		p->watch.row(p->watch.arg, &p->row, p->begin.xid);
 	if (!toast_wants(&p->toast, &p->row)) {
 		emit_row(p, &p->row);
 		return PGOUTPUT_NOTHING;
@@ -167,6 +169,8 @@ take_truncate(struct pgoutput *p, struct wire *w)
 		if (r == NULL)
 			return damaged("a truncate of an unknown table");
 		put_relation(p, r);
+		if (p->watch.truncate != NULL)
+			p->watch.truncate(p->watch.arg, r->relid, p->begin.xid);
 	}
 	frame_put_head(p->out, FRAME_TRUNCATE, 3);
 	frame_put_array(p->out, n);
@@ -222,8 +226,11 @@ take_relation(struct pgoutput *p, const struct wire *w, uint64_t arrived)
 	struct relation *r;
 	enum pg_status status = relations_take(&p->relations, w->p, (size_t)(w->end - w->p));
 
-	if (status == PG_OK && (r = relations_find(&p->relations, relid)) != NULL)
+	if (status == PG_OK && (r = relations_find(&p->relations, relid)) != NULL) {
 		r->arrived = arrived;
+		if (p->watch.relation != NULL)
+			p->watch.relation(p->watch.arg, r);
+	}
 	return from_status(status);
 }
 
@@ -456,6 +463,22 @@ pgoutput_replay(struct pgoutput *p, uint64_t *end_lsn)
 	p->replay = NULL;
 	*end_lsn = p->replay_end;
 	return end_transaction(p, *end_lsn);
+}
+
+void
+pgoutput_open_chunk(struct pgoutput *p, uint64_t lsn)
+{
+	struct frame_begin begin = { .lsn = lsn, .time = wall_us() };
+
+	frame_put_begin(p->out, &begin);
+	p->in_unit = true;
+}
+
+uint64_t
+pgoutput_close_chunk(struct pgoutput *p, uint64_t end_lsn)
+{
+	close_unit(p, end_lsn);
+	return p->seq;
 }
 
 void

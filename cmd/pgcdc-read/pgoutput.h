@@ -19,6 +19,15 @@
  * replayed when it did; parallel streaming and two_phase are not asked for.
  */
 
+/* Who is told, before it is emitted, what the transaction that is taken does; NULLs for nobody. */
+struct pgoutput_watch {
+	void (*row)(void *, const struct row *, uint32_t xid);
+	void (*truncate)(void *, uint32_t relid, uint32_t xid);
+	/* A table's definition came. */
+	void (*relation)(void *, const struct relation *);
+	void *arg;
+};
+
 struct pgoutput {
 	struct relations relations;
 	struct spools spools;
@@ -37,6 +46,7 @@ struct pgoutput {
 	uint64_t rows;
 	struct row row;
 	struct toast toast;
+	struct pgoutput_watch watch;
 };
 
 enum pgoutput_event {
@@ -58,6 +68,13 @@ enum pgoutput_event pgoutput_take(struct pgoutput *, const char *msg, size_t len
 /* While replay is set: take the next message of that transaction. */
 enum pgoutput_event pgoutput_replay(struct pgoutput *, uint64_t *end_lsn)
     __attribute__((warn_unused_result));
+
+/*
+ * A unit of a snapshot: its B, whose lsn is what versions are made of, rows that the caller
+ * appends to out, and its C, whose seq is returned.  Only between transactions.
+ */
+void pgoutput_open_chunk(struct pgoutput *, uint64_t lsn);
+uint64_t pgoutput_close_chunk(struct pgoutput *, uint64_t end_lsn);
 
 /*
  * The connection is gone.  Another one will send again what comes behind resume: an open

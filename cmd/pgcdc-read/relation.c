@@ -19,16 +19,15 @@ relations_find(struct relations *rs, uint32_t relid)
 }
 
 static struct relation *
-find_or_add(struct relations *rs, uint32_t relid)
+find_or_add(struct oidmap *map, uint32_t relid)
 {
-	struct relation *r = relations_find(rs, relid);
+	struct relation *r = oidmap_get(map, relid);
 
 	if (r != NULL)
 		return r;
 	r = xcalloc(1, sizeof(*r));
 	r->relid = relid;
-	oidmap_put(&rs->by_relid, relid, r);
-	rs->last = r;
+	oidmap_put(map, relid, r);
 	return r;
 }
 
@@ -242,6 +241,12 @@ find_key(struct relations *rs, struct relation *r, uint32_t *key, size_t *n)
 	return PG_OK;
 }
 
+static bool
+same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
 static void
 build_frame(struct relation *r)
 {
@@ -268,8 +273,18 @@ build_frame(struct relation *r)
 	buf_free(&type);
 	buf_free(&base);
 	frame_put_key(&r->frame, r->key, r->keys);
-	r->pending = r->frame.len != r->emitted.len ||
-	    memcmp(r->frame.data, r->emitted.data, r->frame.len) != 0;
+	r->pending = !same(&r->frame, &r->emitted);
+}
+
+static void
+build_frames(struct oidmap *map)
+{
+	for (size_t i = 0; i < map->cap; i++) {
+		struct relation *r = map->entry[i].thing;
+
+		if (r != NULL && r->frame.len > 0)
+			build_frame(r);
+	}
 }
 
 /* Types that tables were described with are others now. */
@@ -279,16 +294,12 @@ take_changed_types(struct relations *rs)
 	if (!rs->types.changed)
 		return;
 	rs->types.changed = false;
-	for (size_t i = 0; i < rs->by_relid.cap; i++) {
-		struct relation *r = rs->by_relid.entry[i].thing;
-
-		if (r != NULL && r->frame.len > 0)
-			build_frame(r);
-	}
+	build_frames(&rs->by_relid);
+	build_frames(&rs->loaded);
 }
 
-enum pg_status
-relations_take(struct relations *rs, const char *msg, size_t len)
+static enum pg_status
+take(struct relations *rs, struct oidmap *map, const char *msg, size_t len)
 {
 	struct wire w = { .p = msg, .end = msg + len };
 	struct relation *r;
@@ -304,7 +315,7 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 		log_error("the server sent a damaged Relation message");
 		return PG_PERMANENT;
 	}
-	r = find_or_add(rs, relid);
+	r = find_or_add(map, relid);
 	clear_definition(r);
 	r->message.len = 0;
 	buf_add(&r->message, msg, len);
@@ -339,6 +350,41 @@ relations_take(struct relations *rs, const char *msg, size_t len)
 }
 
 enum pg_status
+relations_take(struct relations *rs, const char *msg, size_t len)
+{
+	return take(rs, &rs->by_relid, msg, len);
+}
+
+enum pg_status
+relations_take_loaded(struct relations *rs, const char *msg, size_t len, struct relation **out)
+{
+	struct wire w = { .p = msg, .end = msg + len };
+	uint32_t relid = wire_u32(&w), xid = rs->xid;
+	enum pg_status status;
+
+	/* What is in the catalog now is no younger than what was found there. */
+	rs->xid = 0;
+	status = take(rs, &rs->loaded, msg, len);
+	rs->xid = xid;
+	*out = oidmap_get(&rs->loaded, relid);
+	return status;
+}
+
+void
+relations_put_loaded(struct relations *rs, struct buf *out, const struct relation *loaded)
+{
+	/* The stream may not have told of the table yet. */
+	struct relation *r = find_or_add(&rs->by_relid, loaded->relid);
+
+	if (same(&loaded->frame, &r->emitted))
+		return;
+	buf_add(out, loaded->frame.data, loaded->frame.len);
+	r->emitted.len = 0;
+	buf_add(&r->emitted, loaded->frame.data, loaded->frame.len);
+	r->pending = r->frame.len > 0 && !same(&r->frame, &r->emitted);
+}
+
+enum pg_status
 relations_refresh(struct relations *rs)
 {
 	enum pg_status status = types_lookup(&rs->types, &rs->catalog);
@@ -348,11 +394,11 @@ relations_refresh(struct relations *rs)
 	return status;
 }
 
-void
-relations_free(struct relations *rs)
+static void
+free_all(struct oidmap *map)
 {
-	for (size_t i = 0; i < rs->by_relid.cap; i++) {
-		struct relation *r = rs->by_relid.entry[i].thing;
+	for (size_t i = 0; i < map->cap; i++) {
+		struct relation *r = map->entry[i].thing;
 
 		if (r == NULL)
 			continue;
@@ -362,7 +408,14 @@ relations_free(struct relations *rs)
 		buf_free(&r->message);
 		free(r);
 	}
-	oidmap_free(&rs->by_relid);
+	oidmap_free(map);
+}
+
+void
+relations_free(struct relations *rs)
+{
+	free_all(&rs->by_relid);
+	free_all(&rs->loaded);
 	types_free(&rs->types);
 	*rs = (struct relations) { .catalog = rs->catalog };
 }

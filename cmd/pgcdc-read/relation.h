@@ -43,6 +43,7 @@ struct relation {
 
 struct relations {
 	struct oidmap by_relid;
+	struct oidmap loaded; /* as snapshots find them: what the stream says may be older */
 	struct relation *last;
 	struct catalog catalog;
 	struct types types;
@@ -65,6 +66,16 @@ struct relation *relations_find(struct relations *, uint32_t relid);
  */
 enum pg_status relations_take(struct relations *, const char *msg, size_t len)
     __attribute__((warn_unused_result));
+
+/*
+ * The same for a definition that a snapshot found, apart from what the stream says; *out is it,
+ * and stays where it is when a later one takes its place.
+ */
+enum pg_status relations_take_loaded(struct relations *, const char *msg, size_t len,
+    struct relation **out) __attribute__((warn_unused_result));
+
+/* Append the frame of a relation that a snapshot found, unless it went out last for its table. */
+void relations_put_loaded(struct relations *, struct buf *out, const struct relation *);
 
 /*
  * Ask the catalog again for a composite type that was altered: a value of it had another

@@ -12,7 +12,7 @@ void
 toast_add(struct toast *t, const struct row *row, char letter, const char *body, size_t len)
 {
 	uint32_t n = (uint32_t)len + 1;
-	bool lacking = row_lacks(row);
+	bool lacking = toast_completes(t, row);
 
 	buf_add(&t->queue, &n, sizeof(n));
 	buf_addc(&t->queue, lacking);

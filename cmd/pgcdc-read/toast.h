@@ -17,6 +17,9 @@
  */
 struct toast {
 	bool fetch;
+	/* Or for this table alone; NULL for none. */
+	bool (*wants)(void *, uint32_t relid);
+	void *wants_arg;
 	enum pg_status (*room)(void *); /* called between larger pieces; NULL for none */
 	void *room_arg;
 	struct buf queue;  /* rows in their order */
@@ -25,11 +28,19 @@ struct toast {
 	uint32_t warned;    /* the table that a warning was about */
 };
 
-/* Does a row with this end up here? */
+/* Is it to be completed? */
+static inline bool
+toast_completes(const struct toast *t, const struct row *row)
+{
+	return (t->fetch || (t->wants != NULL && t->wants(t->wants_arg, row->relation->relid))) &&
+	    row_lacks(row);
+}
+
 static inline bool
 toast_wants(const struct toast *t, const struct row *row)
 {
-	return t->fetch && (t->rows > 0 || row_lacks(row));
+	/* What comes behind one that waits keeps its place. */
+	return t->rows > 0 || toast_completes(t, row);
 }
 
 /* Queue a row by its message: its letter and what follows. */
