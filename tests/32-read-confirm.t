@@ -177,7 +177,7 @@ if [ "$(id -u)" = 0 ]; then
 	alone client-other setpriv --reuid=65534 --clear-groups "$PYTHON" "$TOP/tests/ack-client.py" \
 	    "$T/s.sock" "$T/other.in"
 	wait_for 'another user is refused' 20 closed other
-	ok 'and that is said' logged s 'refused a writer of another user.*uid=65534'
+	ok 'and that is said' logged s 'refused a peer of another user.*uid=65534'
 else
 	skip 'another user is refused' 'not root'
 	skip 'and that is said' 'not root'

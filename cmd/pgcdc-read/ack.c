@@ -1,11 +1,5 @@
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-
 #include <bsd/string.h>
-#include <bsd/unistd.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,96 +8,29 @@
 #include "fdio.h"
 #include "log.h"
 #include "lsn.h"
+#include "usock.h"
 
 #define GREETING_US  ((int64_t)10 * 1000000)
 #define NO_WRITER_US ((int64_t)30 * 1000000)
 #define HELLO        "pgcdc-ack 1 "
 
-static int
-failed(const char *what, const char *path)
-{
-	log_error(what, kv_str("socket", path), kv_str("error", strerror(errno)));
-	return -1;
-}
-
-/* Remove a socket that a killed reader left.  -1: somebody listens, or it is none. */
-static int
-remove_stale(const struct sockaddr_un *sun, bool *permanent)
-{
-	struct stat st;
-	int fd, r;
-
-	if (lstat(sun->sun_path, &st) != 0)
-		return errno == ENOENT ? 0 : failed("cannot look at", sun->sun_path);
-	if (!S_ISSOCK(st.st_mode)) {
-		log_error("the ack socket's path is taken by something else",
-		    kv_str("path", sun->sun_path));
-		*permanent = true;
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return failed("cannot make a socket", sun->sun_path);
-	r = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	close(fd);
-	if (r == 0) {
-		log_error("another reader listens on the ack socket",
-		    kv_str("socket", sun->sun_path));
-		return -1;
-	}
-	if (unlink(sun->sun_path) != 0 && errno != ENOENT)
-		return failed("cannot remove the old socket", sun->sun_path);
-	return 0;
-}
-
 int
 ack_listen(struct ack *a, const char *path, const char *run, bool *permanent)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int r;
-
 	*a = (struct ack) { .path = path, .listen_fd = -1, .fd = -1, .since = now_us() };
-	*permanent = false;
 	strlcpy(a->run, run, sizeof(a->run));
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
-		*permanent = true;
-		errno = ENAMETOOLONG;
-		return failed("the ack socket's path is too long", path);
-	}
-	if (remove_stale(&sun, permanent) != 0)
-		return -1;
-	a->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (a->listen_fd < 0)
-		return failed("cannot make a socket", path);
-	mask = umask(0177);
-	r = bind(a->listen_fd, (struct sockaddr *)&sun, sizeof(sun));
-	umask(mask);
-	if (r != 0 || listen(a->listen_fd, 4) != 0) {
-		*permanent = errno == EACCES || errno == ENOENT || errno == ENOTDIR ||
-		    errno == EROFS;
-		failed("cannot listen on the ack socket", path);
-		close(a->listen_fd);
-		a->listen_fd = -1;
-		return -1;
-	}
-	return 0;
+	a->listen_fd = usock_listen(path, "acks", permanent);
+	return a->listen_fd < 0 ? -1 : 0;
 }
 
 void
 ack_accept(struct ack *a)
 {
-	uid_t uid;
-	gid_t gid;
-	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = usock_accept(a->listen_fd, a->path);
 
 	if (fd < 0)
 		return;
-	if (getpeereid(fd, &uid, &gid) != 0 || uid != geteuid()) {
-		log_warn("refused a writer of another user", kv_str("socket", a->path),
-		    kv_uint("uid", uid));
-		close(fd);
-	} else if (a->fd >= 0) {
+	if (a->fd >= 0) {
 		log_warn("refused a second writer", kv_str("socket", a->path));
 		close(fd);
 	} else {
