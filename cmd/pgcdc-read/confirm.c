@@ -38,10 +38,14 @@ confirmable(const struct reader *r)
 static bool
 another_went_on(const struct reader *r, uint64_t lsn)
 {
-	struct state file;
+	struct state file = { 0 };
+	bool it_did;
 
-	return r->state.path != NULL && !session_streams(r) &&
-	    state_load(&file, r->state.path) == 0 && file.exists && file.acked > lsn;
+	if (r->state.path == NULL || session_streams(r))
+		return false;
+	it_did = state_load(&file, r->state.path) == 0 && file.exists && file.acked > lsn;
+	state_free(&file);
+	return it_did;
 }
 
 /*
@@ -53,7 +57,7 @@ move_flush(struct reader *r, int64_t now, bool at_once)
 {
 	uint64_t lsn = confirmable(r);
 
-	if (lsn <= r->flush_lsn)
+	if (lsn <= r->flush_lsn && !r->snapshot.dirty)
 		return 0;
 	if (r->state.path != NULL && !at_once && now - r->last_save < CONFIRM_US)
 		return 0;
@@ -63,6 +67,7 @@ move_flush(struct reader *r, int64_t now, bool at_once)
 	r->state.acked = lsn;
 	if (state_save(&r->state) != 0)
 		return -1;
+	r->snapshot.dirty = false;
 	r->flush_lsn = lsn;
 	return 0;
 }
@@ -127,7 +132,11 @@ confirm_due(const struct reader *r)
 	int64_t due = r->last_status + r->status_interval;
 
 	if (!session_streams(r))
-		return confirmable(r) > r->flush_lsn ? r->last_save + CONFIRM_US : INT64_MAX;
+		return confirmable(r) > r->flush_lsn || r->snapshot.dirty
+		    ? r->last_save + CONFIRM_US
+		    : INT64_MAX;
+	if (r->snapshot.dirty && r->last_save + CONFIRM_US < due)
+		due = r->last_save + CONFIRM_US;
 	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
 		due = r->last_status + REPLY_MIN_US;
 	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)

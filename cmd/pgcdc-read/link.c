@@ -128,6 +128,7 @@ begin(struct reader *r)
 		    : EXIT_TEMPORARY;
 	emit_hello(r, run);
 	r->started = true;
+	snapshot_connected(r, false);
 	log_info("streaming", kv_str("slot", r->o->slot), kv_lsn("from", r->server.start),
 	    kv_str("database", r->server.database), kv_uint("server", r->server.version),
 	    kv_int("proto", r->server.proto));
@@ -178,6 +179,7 @@ link_lost(struct reader *r, bool at_once)
 
 	catalog_close(&r->pgo.relations.catalog);
 	r->pgo.relations.catalog.refused = false;
+	snapshot_disconnected(r);
 	PQfinish(r->conn);
 	r->conn = NULL;
 	r->pgo.relations.catalog.peer = NULL;
@@ -269,6 +271,7 @@ go_on(struct reader *r)
 {
 	uint64_t start = r->server.start;
 
+	snapshot_connected(r, start > r->idle_lsn);
 	if (start > r->idle_lsn)
 		r->idle_lsn = start;
 	if (r->server.confirmed_flush > r->flush_lsn)

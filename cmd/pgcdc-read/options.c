@@ -28,6 +28,14 @@ enum {
 	OPT_TOAST,
 	OPT_SPOOL_MEM,
 	OPT_SPOOL_DIR,
+	OPT_SNAPSHOT,
+	OPT_SNAPSHOT_TABLES,
+	OPT_SNAPSHOT_WORKERS,
+	OPT_SNAPSHOT_CHUNK_BYTES,
+	OPT_SNAPSHOT_MAX_RATE,
+	OPT_SNAPSHOT_MAX_LAG,
+	OPT_SNAPSHOT_AGAIN,
+	OPT_CONTROL,
 };
 
 static const struct option longopts[] = {
@@ -52,6 +60,14 @@ static const struct option longopts[] = {
 	{ "toast", required_argument, NULL, OPT_TOAST },
 	{ "spool-mem", required_argument, NULL, OPT_SPOOL_MEM },
 	{ "spool-dir", required_argument, NULL, OPT_SPOOL_DIR },
+	{ "snapshot", required_argument, NULL, OPT_SNAPSHOT },
+	{ "snapshot-tables", required_argument, NULL, OPT_SNAPSHOT_TABLES },
+	{ "snapshot-workers", required_argument, NULL, OPT_SNAPSHOT_WORKERS },
+	{ "snapshot-chunk-bytes", required_argument, NULL, OPT_SNAPSHOT_CHUNK_BYTES },
+	{ "snapshot-max-rate", required_argument, NULL, OPT_SNAPSHOT_MAX_RATE },
+	{ "snapshot-max-lag", required_argument, NULL, OPT_SNAPSHOT_MAX_LAG },
+	{ "snapshot-again", no_argument, NULL, OPT_SNAPSHOT_AGAIN },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -83,6 +99,15 @@ static const char usage_text[] =
     "      --proto N                pgoutput's protocol, 1 to 4 (the server's newest)\n"
     "      --spool-mem BYTES        memory for transactions in progress (8388608)\n"
     "      --spool-dir DIR          files for what is beyond that (TMPDIR, /tmp)\n"
+    "      --snapshot initial|never|only  load the tables first, or never; only: then end\n"
+    "                               (never)\n"
+    "      --snapshot-tables LIST   those tables alone: a,b.c,\"D\".e\n"
+    "      --snapshot-workers N     read so many chunks at a time (2)\n"
+    "      --snapshot-chunk-bytes N of so many bytes (1048576)\n"
+    "      --snapshot-max-rate N    bytes a second that are read at most\n"
+    "      --snapshot-max-lag N     rest while the slot is so many bytes behind (268435456)\n"
+    "      --snapshot-again         what the state file says is loaded, too\n"
+    "      --control SOCKET         take requests for snapshots on this socket\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
     "  -v, --verbose                say more\n"
@@ -158,18 +183,57 @@ check(const struct options *o)
 		usage_error("it is the slot's that is made: give it with --create-slot", "--failover");
 	if (o->endpos != 0 && o->until_caught_up)
 		usage_error("give one of", "--endpos, --until-caught-up");
+	/* What is read now is not what was there then. */
+	if (o->endpos != 0 && o->snapshot != SNAPSHOT_NEVER)
+		usage_error("give one of", "--endpos, --snapshot");
+	if ((o->snapshot_tables != NULL || o->snapshot_again) && o->snapshot == SNAPSHOT_NEVER)
+		usage_error("give it with --snapshot initial or only",
+		    o->snapshot_again ? "--snapshot-again" : "--snapshot-tables");
+}
+
+static enum snapshot_mode
+snapshot_mode(const char *text)
+{
+	static const char *const words[] = { [SNAPSHOT_NEVER] = "never",
+		[SNAPSHOT_INITIAL] = "initial", [SNAPSHOT_ONLY] = "only" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return (enum snapshot_mode)i;
+	usage_error("not one of the option's words", "--snapshot");
 }
 
 static void
-take(struct options *o, int c, const char *arg)
+take_snapshot(struct options *o, int c, const char *arg)
 {
 	switch (c) {
-	case 'd': o->conninfo = arg; break;
-	case 's': o->slot = arg; break;
-	case 'p': split_publications(o, arg); break;
-	case 'a': o->ack_path = arg; break;
-	case 'o': o->out_path = arg; break;
-	case 'v': o->verbose++; break;
+	case OPT_SNAPSHOT: o->snapshot = snapshot_mode(arg); break;
+	case OPT_SNAPSHOT_TABLES: o->snapshot_tables = arg; break;
+	case OPT_SNAPSHOT_WORKERS:
+		o->snapshot_workers = (size_t)number(arg, "--snapshot-workers", 1, 16);
+		break;
+	case OPT_SNAPSHOT_CHUNK_BYTES:
+		o->snapshot_chunk =
+		    (uint64_t)number(arg, "--snapshot-chunk-bytes", 1, (long)1 << 30);
+		break;
+	case OPT_SNAPSHOT_MAX_RATE:
+		o->snapshot_max_rate =
+		    (uint64_t)number(arg, "--snapshot-max-rate", 0, (long)1 << 40);
+		break;
+	case OPT_SNAPSHOT_MAX_LAG:
+		o->snapshot_max_lag =
+		    (uint64_t)number(arg, "--snapshot-max-lag", 0, (long)1 << 50);
+		break;
+	case OPT_SNAPSHOT_AGAIN: o->snapshot_again = true; break;
+	case OPT_CONTROL: o->control_path = arg; break;
+	default: usage_error("an option that is not known", NULL);
+	}
+}
+
+static void
+take_long(struct options *o, int c, const char *arg)
+{
+	switch (c) {
 	case OPT_STATE: o->state_path = arg; break;
 	case OPT_ENDPOS:
 		if (lsn_parse(arg, strlen(arg), &o->endpos) != 0 || o->endpos == 0)
@@ -193,6 +257,20 @@ take(struct options *o, int c, const char *arg)
 		o->spool_mem = (size_t)number(arg, "--spool-mem", 0, (long)1 << 40);
 		break;
 	case OPT_SPOOL_DIR: o->spool_dir = arg; break;
+	default: take_snapshot(o, c, arg);
+	}
+}
+
+static void
+take(struct options *o, int c, const char *arg)
+{
+	switch (c) {
+	case 'd': o->conninfo = arg; break;
+	case 's': o->slot = arg; break;
+	case 'p': split_publications(o, arg); break;
+	case 'a': o->ack_path = arg; break;
+	case 'o': o->out_path = arg; break;
+	case 'v': o->verbose++; break;
 	case 'h':
 		if (fputs(usage_text, stdout) == EOF || fflush(stdout) != 0)
 			exit(EXIT_TEMPORARY);
@@ -201,9 +279,10 @@ take(struct options *o, int c, const char *arg)
 		if (puts("pgcdc-read " PGCDC_VERSION) == EOF || fflush(stdout) != 0)
 			exit(EXIT_TEMPORARY);
 		exit(EXIT_DONE);
-	default:
+	case '?':
 		/* getopt has said what is wrong. */
 		exit(EXIT_PERMANENT);
+	default: take_long(o, c, arg);
 	}
 }
 
@@ -213,7 +292,9 @@ options_parse(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options) { .slot_check_ms = 3000, .drain_ms = 30000,
-		.spool_mem = (size_t)8 * 1024 * 1024, .spool_dir = getenv("TMPDIR") };
+		.spool_mem = (size_t)8 * 1024 * 1024, .spool_dir = getenv("TMPDIR"),
+		.snapshot_workers = 2, .snapshot_chunk = 1024 * 1024,
+		.snapshot_max_lag = 256 * 1024 * 1024 };
 	log_init("pgcdc-read", 0);
 	o->conninfo = getenv("PGCDC_CONNINFO");
 	if (o->conninfo == NULL)

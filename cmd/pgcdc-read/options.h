@@ -24,6 +24,14 @@ struct options {
 	bool no_origin; /* leave out what has one */
 	bool failover;
 	bool toast_fetch;
+	enum snapshot_mode { SNAPSHOT_NEVER, SNAPSHOT_INITIAL, SNAPSHOT_ONLY } snapshot;
+	bool snapshot_again;
+	const char *snapshot_tables; /* a list of names, or NULL: all that are published */
+	size_t snapshot_workers;
+	uint64_t snapshot_chunk;    /* bytes */
+	uint64_t snapshot_max_rate; /* bytes a second; 0: no limit */
+	uint64_t snapshot_max_lag;  /* bytes; 0: no limit */
+	const char *control_path;   /* or NULL */
 	int proto; /* 0: the newest that the server has */
 	size_t spool_mem; /* bytes */
 	const char *spool_dir;

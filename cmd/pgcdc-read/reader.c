@@ -20,6 +20,7 @@
 
 #define OUT_FLUSH ((size_t)64 * 1024)
 #define MESSAGES_A_TURN 20000
+#define POLLED 6 /* descriptors, besides those of snapshots */
 
 /*
  * So many messages a second are dense: then they are let gather for a moment, which saves
@@ -58,7 +59,8 @@ reached(struct reader *r, uint64_t lsn)
 {
 	if (lsn > r->idle_lsn)
 		r->idle_lsn = lsn;
-	if (r->stop_at != 0 && r->idle_lsn >= r->stop_at)
+	/* Tables that are being loaded come whole, whatever is streamed meanwhile. */
+	if (r->stop_at != 0 && r->idle_lsn >= r->stop_at && !snapshot_busy(&r->snapshot))
 		end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
 	else if (r->term_at != 0)
 		end_stream(r, "term");
@@ -71,12 +73,14 @@ take_event(struct reader *r, enum pgoutput_event event, uint64_t end_lsn)
 	switch (event) {
 	case PGOUTPUT_NOTHING: return -1;
 	case PGOUTPUT_BEGIN:
-		if (r->stop_at != 0 && r->pgo.begin.lsn >= r->stop_at)
+		if (r->stop_at != 0 && r->pgo.begin.lsn >= r->stop_at &&
+		    !snapshot_busy(&r->snapshot))
 			end_stream(r, r->o->until_caught_up ? "caught-up" : "endpos");
 		return -1;
 	case PGOUTPUT_UNIT:
 		if (r->sink != SINK_NONE)
 			units_add(&r->units, r->pgo.seq, end_lsn);
+		snapshot_unit(r, r->pgo.begin.lsn, end_lsn);
 		reached(r, end_lsn);
 		return -1;
 	case PGOUTPUT_EMPTY: reached(r, end_lsn); return -1;
@@ -192,6 +196,7 @@ replay(struct reader *r)
 	enum pgoutput_event event = pgoutput_replay(&r->pgo, &end_lsn);
 
 	r->messages++;
+	r->taken++;
 	return take_event(r, event, end_lsn);
 }
 
@@ -215,6 +220,7 @@ receive(struct reader *r)
 	code = take_message(r, msg, (size_t)n);
 	PQfreemem(msg);
 	r->messages++;
+	r->taken++;
 	r->heard = true;
 	if (n >= BIG)
 		r->big_at = now_us();
@@ -226,11 +232,13 @@ static int
 pump(struct reader *r)
 {
 	for (int i = 0; i < MESSAGES_A_TURN && may_read(r); i++) {
-		int code = r->pgo.replay != NULL ? replay(r) : receive(r);
+		int code = snapshot_ready(r) ? snapshot_emit(r)
+		    : r->pgo.replay != NULL  ? replay(r)
+		                             : receive(r);
 
 		if (code != GO_ON)
 			return code;
-		if (r->input_empty)
+		if (r->input_empty && !snapshot_ready(r))
 			break;
 		if (fdout_pending(&r->out) >= OUT_FLUSH && (code = serve_flush(r)) != GO_ON)
 			return code;
@@ -255,8 +263,10 @@ poll_timeout(const struct reader *r, int64_t now)
 {
 	int64_t due = confirm_due(r), sync_due = r->ended != NULL ? now : r->last_sync + SECOND_US;
 
-	if (may_read(r) && !r->input_empty)
+	if (may_read(r) && (!r->input_empty || snapshot_ready(r)))
 		return 0;
+	if (snapshot_due(r, now) < due)
+		due = snapshot_due(r, now);
 	if (link_due(r) < due)
 		due = link_due(r);
 	if (r->sink == SINK_FILE && !units_none_open(&r->units) && sync_due < due)
@@ -323,20 +333,24 @@ gathers(struct reader *r, int64_t now)
 static int
 wait_events(struct reader *r, int64_t now)
 {
-	struct pollfd p[6] = { { .fd = r->conn ? PQsocket(r->conn) : -1 },
+	struct pollfd p[POLLED + CONTROL_POLLED + 16] = { { .fd = r->conn ? PQsocket(r->conn) : -1 },
 		{ .fd = r->out.fd, .events = fdout_pending(&r->out) > 0 ? POLLOUT : 0 },
 		{ .fd = r->sink == SINK_ACK ? r->ack.listen_fd : -1, .events = POLLIN },
 		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
 		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN },
 		{ .fd = r->ended == NULL ? catalog_fd(&r->pgo.relations.catalog) : -1,
 		    .events = POLLIN } };
+	nfds_t n = POLLED + CONTROL_POLLED + r->snapshot.workers;
 	int code = -1, timeout = poll_timeout(r, now);
+
+	control_poll(r, p + POLLED);
+	snapshot_poll(r, p + POLLED + CONTROL_POLLED);
 
 	if (gathers(r, now)) {
 		const struct timespec a_moment = { .tv_nsec = GATHER_NS };
 
 		if (timeout > 0)
-			(void)ppoll(p + 1, 5, &a_moment, NULL);
+			(void)ppoll(p + 1, n - 1, &a_moment, NULL);
 		timeout = 0;
 	}
 	p[0].events = (short)((reads(r) ? POLLIN : 0) | (r->conn_pending ? POLLOUT : 0));
@@ -346,7 +360,7 @@ wait_events(struct reader *r, int64_t now)
 	/* The pipe's other end after the end of the stream is nobody's loss. */
 	if (r->sink == SINK_FILE || (r->ended != NULL && fdout_pending(&r->out) == 0))
 		p[1].fd = -1;
-	if (poll(p, 6, timeout) <= 0)
+	if (poll(p, n, timeout) <= 0 && !snapshot_waits(r))
 		return -1;
 	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking &&
 	    !serve_may_be_gone(r))
@@ -361,7 +375,9 @@ wait_events(struct reader *r, int64_t now)
 		code = serve_acks(r);
 	if (code == GO_ON && reads(r) && (p[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
 		code = consume(r);
-	return code;
+	if (code == GO_ON)
+		code = control_serve(r, p + POLLED);
+	return code == GO_ON ? snapshot_serve(r, p + POLLED + CONTROL_POLLED) : code;
 }
 
 /* Signals and the file: what time and TERM bring about. */
@@ -382,6 +398,13 @@ tick(struct reader *r, int64_t now)
 		end_stream(r, "term");
 	if (confirm_file(r, now, r->ended != NULL) != 0 || confirm_tick(r, now) != 0)
 		return EXIT_TEMPORARY;
+	if ((code = snapshot_tick(r, now)) != GO_ON)
+		return code;
+	if (!snapshot_busy(&r->snapshot) && r->conn != NULL && !r->pgo.in_transaction) {
+		if (r->o->snapshot == SNAPSHOT_ONLY)
+			end_stream(r, "snapshot");
+		reached(r, 0);
+	}
 	if (r->conn != NULL && r->ended == NULL && (code = link_tick(r, now)) != GO_ON)
 		return code;
 	return r->conn != NULL && r->ended == NULL ? watch_tick(r, now) : GO_ON;
@@ -468,7 +491,13 @@ reader_run(const struct options *o)
 		    ? EXIT_TEMPORARY
 		    : EXIT_PERMANENT;
 	if (code == GO_ON)
+		code = control_open(&r);
+	if (code == GO_ON && snapshot_init(&r) != 0)
+		code = EXIT_TEMPORARY;
+	if (code == GO_ON)
 		code = stream(&r);
+	snapshot_free(&r);
+	control_close(&r);
 	PQfinish(r.conn);
 	catalog_close(&r.pgo.relations.catalog);
 	if (r.sink == SINK_FILE && r.out.fd != STDOUT_FILENO && close(r.out.fd) != 0 &&

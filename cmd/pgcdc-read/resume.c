@@ -63,6 +63,7 @@ check_timeline(const struct setup *s, uint64_t furthest, bool accept)
 		    kv_lsn("at", at), kv_lsn("taken", furthest));
 		return PG_OK;
 	}
+	v->gap = accept;
 	log_at(accept ? LOG_WARN : LOG_ERROR,
 	    "the server went to another timeline before what was taken from the old one",
 	    kv_uint("from", st->timeline), kv_uint("to", v->timeline), kv_lsn("at", at),
@@ -78,6 +79,7 @@ other_origin(const struct setup *s, bool accept)
 {
 	const struct state *st = s->state;
 
+	s->server->gap = accept;
 	if (accept) {
 		log_warn("went on in spite of a state file of another server or slot",
 		    kv_str("its_system", st->system), kv_str("system", s->server->system));
@@ -104,6 +106,7 @@ resume_check(const struct setup *s)
 	enum pg_status status;
 
 	v->start = v->confirmed_flush;
+	v->gap = false;
 	/* Without a file this process still knows what was, once it streamed. */
 	if (!st->exists && v->emitted == 0)
 		return PG_OK;
@@ -114,6 +117,7 @@ resume_check(const struct setup *s)
 		return status;
 	/* Streaming from there would leave out, in silence, what comes before. */
 	if (furthest > v->insert_lsn) {
+		v->gap = accept;
 		log_at(accept ? LOG_WARN : LOG_ERROR,
 		    "the server's log ends before what was taken from it: it lost what it had",
 		    kv_str("state", st->path), kv_lsn("acked", st->acked),
@@ -125,6 +129,7 @@ resume_check(const struct setup *s)
 	if (v->confirmed_flush > st->acked) {
 		bool stop = s->o->sole_owner && !accept;
 
+		v->gap = true;
 		log_at(stop ? LOG_ERROR : LOG_WARN,
 		    "the slot is ahead of what was confirmed: another reader moved it, or it was "
 		    "made anew and changes are missing",

@@ -5,12 +5,14 @@
 #include <stdint.h>
 
 #include "ack.h"
+#include "control.h"
 #include "fdio.h"
 #include "options.h"
 #include "pg.h"
 #include "pgoutput.h"
 #include "rate.h"
 #include "setup.h"
+#include "snapshot.h"
 #include "state.h"
 #include "units.h"
 
@@ -59,6 +61,8 @@ struct reader {
 	enum sink sink;
 	struct ack ack;
 	struct units units;
+	struct snapshot snapshot;
+	struct control control;
 
 	uint64_t idle_lsn;  /* everything before it has been received whole */
 	uint64_t flush_lsn; /* what is confirmed to the server */
@@ -74,6 +78,7 @@ struct reader {
 	uint64_t stop_at; /* the first commit record there or behind ends the stream */
 	bool input_empty; /* libpq holds no complete message */
 	uint64_t messages; /* taken since the last look at rate */
+	uint64_t taken;    /* in all */
 	struct rate rate;
 	int64_t term_at;  /* when TERM came; 0: not yet */
 	const char *ended; /* reason of E; NULL: streaming */

@@ -374,9 +374,11 @@ take_slot(const struct setup *s)
 			continue;
 		if (pid == 0) {
 			/* The one that had the slot may have kept the same file. */
-			if (said && s->state->path != NULL &&
-			    state_load(s->state, s->state->path) != 0)
-				return PG_PERMANENT;
+			if (said && s->state->path != NULL) {
+				state_free(s->state);
+				if (state_load(s->state, s->state->path) != 0)
+					return PG_PERMANENT;
+			}
 			status = resume_check(s);
 			if (status != PG_OK)
 				return status;

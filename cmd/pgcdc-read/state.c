@@ -18,7 +18,7 @@
 #include "state.h"
 
 #define MAGIC "pgcdc-state 1"
-#define MAX_SIZE 65536
+#define MAX_SIZE ((size_t)64 * 1024 * 1024)
 
 static int
 damaged(const struct state *s, int line)
@@ -26,6 +26,25 @@ damaged(const struct state *s, int line)
 	log_error("the state file is damaged", kv_str("file", s->path), kv_int("line", line),
 	    kv_str("remedy", "restore it, or remove it to go on where the slot is"));
 	return -1;
+}
+
+/* "OID filenode blocks word": the word is "loading" or "loaded". */
+static int
+take_table(struct state *s, const char *value)
+{
+	struct state_table t, *entry;
+	char word[8];
+	int end = 0;
+
+	if (sscanf(value, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %7s%n", &t.relid, &t.filenode,
+	        &t.blocks, word, &end) != 4 || value[end] != '\0')
+		return -1;
+	t.loaded = strcmp(word, "loaded") == 0;
+	if (!t.loaded && strcmp(word, "loading") != 0)
+		return -1;
+	entry = state_put(s, t.relid);
+	*entry = t;
+	return 0;
 }
 
 /* One "key value" line; unknown keys are of a later version and matter to it only. */
@@ -48,6 +67,8 @@ take_line(struct state *s, char *line)
 		s->timeline = strtoull(value, &end, 10);
 		if (errno != 0 || *end != '\0' || end == value)
 			return -1;
+	} else if (strcmp(line, "table") == 0) {
+		return take_table(s, value);
 	} else if (strcmp(line, "acked") == 0) {
 		return lsn_parse(value, strlen(value), &s->acked);
 	}
@@ -81,10 +102,9 @@ parse(struct state *s, char *text)
 int
 state_load(struct state *s, const char *path)
 {
-	char text[MAX_SIZE + 1];
+	struct buf text = { 0 };
 	ssize_t n = 0;
-	size_t len = 0;
-	int fd;
+	int fd, result;
 
 	*s = (struct state) { .path = path };
 	if (path == NULL)
@@ -97,16 +117,15 @@ state_load(struct state *s, const char *path)
 		    kv_str("error", strerror(errno)));
 		return -1;
 	}
-	while (len < MAX_SIZE && (n = read(fd, text + len, MAX_SIZE - len)) > 0)
-		len += (size_t)n;
+	while (text.len < MAX_SIZE && (n = read(fd, buf_reserve(&text, 4096), 4096)) > 0)
+		text.len += (size_t)n;
 	if (n < 0)
 		log_error("cannot read the state file", kv_str("file", path),
 		    kv_str("error", strerror(errno)));
 	close(fd);
-	if (n < 0)
-		return -1;
-	text[len] = '\0';
-	return parse(s, text);
+	result = n < 0 ? -1 : parse(s, buf_cstr(&text));
+	buf_free(&text);
+	return result;
 }
 
 static int
@@ -150,17 +169,31 @@ sync_directory(const char *path)
 	return r;
 }
 
+static void
+print(const struct state *s, struct buf *b)
+{
+	char lsn[LSN_STRLEN];
+
+	buf_printf(b, MAGIC "\nsystem %s\nslot %s\ntimeline %" PRIu64 "\nacked %s\n", s->system,
+	    s->slot, s->timeline, lsn_print(s->acked, lsn));
+	for (size_t i = 0; i < s->n; i++) {
+		const struct state_table *t = &s->table[i];
+
+		buf_printf(b, "table %" PRIu32 " %" PRIu32 " %" PRIu32 " %s\n", t->relid,
+		    t->filenode, t->blocks, t->loaded ? "loaded" : "loading");
+	}
+	buf_adds(b, "end\n");
+}
+
 int
 state_save(struct state *s)
 {
-	char tmp[PATH_MAX], text[512], lsn[LSN_STRLEN];
-	int fd, n;
+	char tmp[PATH_MAX];
+	struct buf text = { 0 };
+	int fd, result;
 
 	if (s->path == NULL)
 		return 0;
-	n = snprintf(text, sizeof(text),
-	    MAGIC "\nsystem %s\nslot %s\ntimeline %" PRIu64 "\nacked %s\nend\n", s->system,
-	    s->slot, s->timeline, lsn_print(s->acked, lsn));
 	if (snprintf(tmp, sizeof(tmp), "%s.new", s->path) >= (int)sizeof(tmp)) {
 		errno = ENAMETOOLONG;
 		return failed("cannot write the state file", s->path);
@@ -168,7 +201,10 @@ state_save(struct state *s)
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return failed("cannot write the state file", tmp);
-	if (write_all(fd, text, (size_t)n) != 0 || fsync(fd) != 0) {
+	print(s, &text);
+	result = write_all(fd, text.data, text.len);
+	buf_free(&text);
+	if (result != 0 || fsync(fd) != 0) {
 		failed("cannot write the state file", tmp);
 		close(fd);
 		return -1;
@@ -177,4 +213,62 @@ state_save(struct state *s)
 		return failed("cannot replace the state file", s->path);
 	s->exists = true;
 	return 0;
+}
+
+/* The first entry that is not below. */
+static size_t
+place(const struct state *s, uint32_t relid)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (s->table[mid].relid < relid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct state_table *
+state_find(const struct state *s, uint32_t relid)
+{
+	size_t i = place(s, relid);
+
+	return i < s->n && s->table[i].relid == relid ? &s->table[i] : NULL;
+}
+
+struct state_table *
+state_put(struct state *s, uint32_t relid)
+{
+	size_t i = place(s, relid);
+
+	if (i < s->n && s->table[i].relid == relid)
+		return &s->table[i];
+	s->table = xrealloc(s->table, (s->n + 1) * sizeof(*s->table));
+	memmove(s->table + i + 1, s->table + i, (s->n - i) * sizeof(*s->table));
+	s->n++;
+	s->table[i] = (struct state_table) { .relid = relid };
+	return &s->table[i];
+}
+
+void
+state_remove(struct state *s, uint32_t relid)
+{
+	size_t i = place(s, relid);
+
+	if (i == s->n || s->table[i].relid != relid)
+		return;
+	s->n--;
+	memmove(s->table + i, s->table + i + 1, (s->n - i) * sizeof(*s->table));
+}
+
+void
+state_free(struct state *s)
+{
+	free(s->table);
+	s->table = NULL;
+	s->n = 0;
 }

@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <stdlib.h>
+
+#include "exitcode.h"
+#include "log.h"
+#include "published.h"
+#include "session.h"
+#include "usock.h"
+
+#define MAX_LINE ((size_t)1024 * 1024)
+
+int
+control_open(struct reader *r)
+{
+	struct control *c = &r->control;
+	bool permanent;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		c->client[i].fd = -1;
+	c->path = r->o->control_path;
+	c->listen_fd = -1;
+	if (c->path == NULL)
+		return GO_ON;
+	c->listen_fd = usock_listen(c->path, "control", &permanent);
+	if (c->listen_fd >= 0)
+		return GO_ON;
+	return permanent ? EXIT_PERMANENT : EXIT_TEMPORARY;
+}
+
+static void
+drop(struct control_client *k)
+{
+	close(k->fd);
+	buf_free(&k->in);
+	buf_free(&k->out);
+	*k = (struct control_client) { .fd = -1 };
+}
+
+static int
+snapshot(struct reader *r, struct control_client *k, const char *list)
+{
+	char **name, *trouble;
+	size_t names = published_split(list, &name), n;
+	int code = GO_ON;
+
+	if (names == 0)
+		buf_adds(&k->out, "error snapshot needs the names of tables\n");
+	else if (snapshot_ask(r, name, names, &n, &trouble, &code))
+		buf_printf(&k->out, "ok %zu\n", n);
+	else
+		buf_printf(&k->out, "error %s\n", trouble);
+	if (names > 0)
+		free(trouble);
+	published_free_names(name, names);
+	return code;
+}
+
+/* A name may hold anything: a line end would end the answer. */
+static void
+put_name(struct buf *b, const char *name)
+{
+	for (; *name != '\0'; name++)
+		buf_addc(b, *name == '\n' || *name == '\r' ? ' ' : *name);
+}
+
+static void
+status(const struct reader *r, struct control_client *k)
+{
+	static const char *const states[] = { [TABLE_BARRED] = "waiting",
+		[TABLE_UNKNOWN] = "waiting", [TABLE_READING] = "loading", [TABLE_READ] = "storing",
+		[TABLE_LOADED] = "loaded", [TABLE_FAILED] = "failed" };
+	const struct snapshot *s = &r->snapshot;
+
+	for (size_t i = 0; i < s->tables; i++) {
+		const struct table *t = s->table[i];
+
+		if (t->name == NULL)
+			continue;
+		buf_adds(&k->out, "table ");
+		put_name(&k->out, t->name);
+		buf_printf(&k->out, " %s %u %u %llu\n", states[t->state],
+		    t->measured ? emit_done(s, t) : 0, t->blocks, (unsigned long long)t->rows);
+	}
+	buf_adds(&k->out, "ok\n");
+}
+
+static int
+take_line(struct reader *r, struct control_client *k, char *line)
+{
+	size_t n = strlen(line);
+
+	if (n > 0 && line[n - 1] == '\r')
+		line[n - 1] = '\0';
+	if (strncmp(line, "snapshot", 8) == 0 && (line[8] == ' ' || line[8] == '\0'))
+		return snapshot(r, k, line + 8);
+	if (strcmp(line, "status") == 0)
+		status(r, k);
+	else
+		buf_adds(&k->out, "error unknown request: snapshot TABLE..., status\n");
+	return GO_ON;
+}
+
+/* Lines that came whole. */
+static int
+take_lines(struct reader *r, struct control_client *k)
+{
+	int code = GO_ON;
+	char *end;
+
+	while (code == GO_ON && k->in.len > 0 &&
+	    (end = memchr(k->in.data, '\n', k->in.len)) != NULL) {
+		size_t used = (size_t)(end - k->in.data) + 1;
+
+		*end = '\0';
+		code = take_line(r, k, k->in.data);
+		k->in.len -= used;
+		memmove(k->in.data, k->in.data + used, k->in.len);
+	}
+	return code;
+}
+
+/* Read and answer, as far as it goes.  The client is dropped when there is nothing more. */
+static int
+serve_client(struct reader *r, struct control_client *k)
+{
+	char bytes[4096];
+	ssize_t n = read(k->fd, bytes, sizeof(bytes));
+	int code = GO_ON;
+
+	if (n > 0) {
+		buf_add(&k->in, bytes, (size_t)n);
+		code = take_lines(r, k);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		k->ended = true;
+	}
+	while (k->out.len > 0 && (n = write(k->fd, k->out.data, k->out.len)) > 0) {
+		k->out.len -= (size_t)n;
+		memmove(k->out.data, k->out.data + n, k->out.len);
+	}
+	if (k->out.len > 0 && n < 0 && errno != EAGAIN && errno != EINTR)
+		drop(k);
+	else if ((k->ended && k->out.len == 0) || k->in.len > MAX_LINE)
+		drop(k);
+	return code;
+}
+
+void
+control_poll(const struct reader *r, struct pollfd *p)
+{
+	const struct control *c = &r->control;
+
+	p[0] = (struct pollfd) { .fd = c->path != NULL ? c->listen_fd : -1, .events = POLLIN };
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
+		const struct control_client *k = &c->client[i];
+
+		p[i + 1] = (struct pollfd) { .fd = c->path != NULL ? k->fd : -1,
+			.events = (short)((k->ended ? 0 : POLLIN) | (k->out.len > 0 ? POLLOUT : 0)) };
+	}
+}
+
+static void
+take_client(struct control *c)
+{
+	int fd = usock_accept(c->listen_fd, c->path);
+
+	for (size_t i = 0; fd >= 0 && i < CONTROL_CLIENTS; i++)
+		if (c->client[i].fd < 0) {
+			c->client[i].fd = fd;
+			return;
+		}
+	if (fd >= 0)
+		close(fd);
+}
+
+int
+control_serve(struct reader *r, const struct pollfd *p)
+{
+	struct control *c = &r->control;
+	int code = GO_ON;
+
+	if (c->path == NULL)
+		return GO_ON;
+	for (size_t i = 0; i < CONTROL_CLIENTS && code == GO_ON; i++)
+		if (p[i + 1].fd >= 0 && p[i + 1].fd == c->client[i].fd && p[i + 1].revents != 0)
+			code = serve_client(r, &c->client[i]);
+	if (p[0].revents != 0)
+		take_client(c);
+	return code;
+}
+
+void
+control_close(struct reader *r)
+{
+	struct control *c = &r->control;
+
+	if (c->path == NULL || c->listen_fd < 0)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->client[i].fd >= 0)
+			drop(&c->client[i]);
+	close(c->listen_fd);
+	unlink(c->path);
+	c->listen_fd = -1;
+}

@@ -1,0 +1,46 @@
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+/*
+ * --control SOCKET: a Unix socket of mode 0600 on which the same user asks for things while the
+ * reader runs.  A request is a line, and so are answers, of which the last is "ok" or begins with
+ * "error ":
+ *
+ *	snapshot TABLE...	load these tables (again): "ok N", of N tables or partitions
+ *	status			"table NAME STATE DONE BLOCKS ROWS" of each that is or was loaded
+ *				since the start, then "ok"
+ */
+
+#define CONTROL_CLIENTS 4
+#define CONTROL_POLLED  (CONTROL_CLIENTS + 1)
+
+struct control_client {
+	int fd; /* -1: free */
+	struct buf in, out;
+	bool ended; /* it sends no more */
+};
+
+struct control {
+	const char *path; /* NULL: there is none */
+	int listen_fd;
+	struct control_client client[CONTROL_CLIENTS];
+};
+
+struct reader;
+
+/* Listen; GO_ON, or an exit status with the error logged. */
+int control_open(struct reader *) __attribute__((warn_unused_result));
+
+/* For poll: CONTROL_POLLED entries; and what came of it.  An exit status, LOST, or GO_ON. */
+void control_poll(const struct reader *, struct pollfd *);
+int control_serve(struct reader *, const struct pollfd *) __attribute__((warn_unused_result));
+
+void control_close(struct reader *);
+
+#endif

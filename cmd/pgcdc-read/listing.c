@@ -1,0 +1,312 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "exitcode.h"
+#include "link.h"
+#include "log.h"
+#include "published.h"
+#include "session.h"
+
+#define LIST_US INT64_C(1000000) /* how often the tables are listed at most */
+
+/* A table that is to be loaded now. */
+static struct table *
+add_table(struct reader *r, uint32_t heap)
+{
+	struct snapshot *s = &r->snapshot;
+	struct table *t = xcalloc(1, sizeof(*t));
+
+	t->heap = heap;
+	s->table = xrealloc(s->table, (s->tables + 1) * sizeof(*s->table));
+	s->table[s->tables++] = t;
+	oidmap_put(&s->by_heap, heap, t);
+	return t;
+}
+
+static bool
+is_asked(const struct snapshot *s, uint32_t heap)
+{
+	for (size_t i = 0; i < s->n_asked; i++)
+		if (s->asked[i] == heap)
+			return true;
+	return false;
+}
+
+static void
+set_text(char **to, const char *text)
+{
+	free(*to);
+	*to = xstrdup(text);
+}
+
+/* A row of published_list: is the table to be loaded, and how is it called now? */
+static int
+take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only, size_t n_only)
+{
+	struct snapshot *s = &r->snapshot;
+	uint32_t heap = (uint32_t)strtoul(PQgetvalue(res, row, PUBLISHED_HEAP), NULL, 10);
+	uint32_t as = (uint32_t)strtoul(PQgetvalue(res, row, PUBLISHED_AS), NULL, 10);
+	struct table *t = oidmap_get(&s->by_heap, heap);
+	struct state_table *known = state_find(&r->state, heap);
+	bool named = only == NULL, wanted;
+
+	for (size_t i = 0; i < n_only && !named; i++)
+		named = only[i] == heap;
+	if (known != NULL && s->again && named) {
+		*known = (struct state_table) { .relid = heap };
+		s->dirty = true;
+	}
+	wanted = (s->all_wanted && known == NULL && named) || (known != NULL && !known->loaded) ||
+	    is_asked(s, heap);
+	if (!wanted || (t != NULL && t->state >= TABLE_READ))
+		return GO_ON;
+	if (!PQgetisnull(res, row, PUBLISHED_TROUBLE)) {
+		log_error("a published table cannot be loaded",
+		    kv_str("table", PQgetvalue(res, row, PUBLISHED_NAME)),
+		    kv_str("reason", PQgetvalue(res, row, PUBLISHED_TROUBLE)),
+		    kv_str("remedy", "name those that can be by --snapshot-tables"));
+		return EXIT_PERMANENT;
+	}
+	if (t == NULL) {
+		t = add_table(r, heap);
+		t->published = as;
+		t->fresh = known == NULL || known->blocks == 0;
+		t->asked = is_asked(s, heap) || !s->all_wanted;
+		snapshot_open(s, as, 1);
+		if (state_find(&r->state, heap) == NULL) {
+			(void)state_put(&r->state, heap);
+			s->dirty = true;
+		}
+	} else if (t->published != as) {
+		snapshot_open(s, t->published, -1);
+		snapshot_open(s, as, 1);
+		t->published = as;
+		t->untrusted = ++s->touched.now;
+		t->relation = NULL;
+		if (t->state == TABLE_READING)
+			t->state = TABLE_UNKNOWN;
+	}
+	set_text(&t->name, PQgetvalue(res, row, PUBLISHED_NAME));
+	set_text(&t->by, PQgetvalue(res, row, PUBLISHED_BY));
+	t->listed = true;
+	return GO_ON;
+}
+
+/* --snapshot-tables, as heaps.  An exit status, LOST, or GO_ON. */
+static int
+find_named(struct reader *r, char **name, size_t names, uint32_t **heap, size_t *n,
+    char **trouble)
+{
+	PGresult *res;
+	enum pg_status status =
+	    published_named(&r->pgo.relations.catalog, name, names, &res);
+	struct buf why = { 0 };
+
+	*heap = NULL;
+	*trouble = NULL;
+	*n = 0;
+	if (status != PG_OK)
+		return link_failed(r, status);
+	*heap = xcalloc(1, sizeof(**heap));
+	for (int i = 0; res != NULL && i < PQntuples(res); i++) {
+		if (PQgetisnull(res, i, NAMED_HEAP)) {
+			if (!PQgetisnull(res, i, NAMED_TROUBLE) && why.len == 0)
+				buf_printf(&why, "%s: %s",
+				    name[strtoul(PQgetvalue(res, i, NAMED_NUMBER), NULL, 10)],
+				    PQgetvalue(res, i, NAMED_TROUBLE));
+			continue;
+		}
+		*heap = xrealloc(*heap, (*n + 1) * sizeof(**heap));
+		(*heap)[(*n)++] = (uint32_t)strtoul(PQgetvalue(res, i, NAMED_HEAP), NULL, 10);
+	}
+	if (res == NULL)
+		buf_adds(&why, "a snapshot needs a second connection");
+	PQclear(res);
+	if (why.len > 0) {
+		*trouble = xstrdup(buf_cstr(&why));
+		free(*heap);
+		*heap = NULL;
+		*n = 0;
+	}
+	buf_free(&why);
+	return GO_ON;
+}
+
+/* --snapshot-tables */
+static int
+find_only(struct reader *r, uint32_t **only, size_t *n)
+{
+	char **name, *trouble;
+	size_t names = published_split(r->o->snapshot_tables, &name);
+	int code = find_named(r, name, names, only, n, &trouble);
+
+	published_free_names(name, names);
+	if (trouble == NULL)
+		return code;
+	log_error("a table cannot be loaded", kv_str("table", trouble));
+	free(trouble);
+	return EXIT_PERMANENT;
+}
+
+static bool
+is_listed(const PGresult *res, uint32_t heap)
+{
+	for (int i = 0; i < PQntuples(res); i++)
+		if ((uint32_t)strtoul(PQgetvalue(res, i, PUBLISHED_HEAP), NULL, 10) == heap)
+			return true;
+	return false;
+}
+
+/* Tables that are gone, or not published any more. */
+static void
+forget_unlisted(struct reader *r)
+{
+	struct snapshot *s = &r->snapshot;
+
+	for (size_t i = 0; i < s->tables; i++) {
+		struct table *t = s->table[i];
+
+		if (t->listed || t->state >= TABLE_READ)
+			continue;
+		log_warn("a table is gone or not published any more: it is not loaded",
+		    kv_str("table", t->name));
+		/* Its chunks are dropped when their turn comes. */
+		t->untrusted = ++s->touched.now;
+		t->ranges = 0;
+		t->blocks = 0;
+		snapshot_close_table(r, t, TABLE_FAILED);
+	}
+}
+
+int
+listing_make(struct reader *r, int64_t now)
+{
+	struct snapshot *s = &r->snapshot;
+	uint32_t *only = NULL;
+	size_t n_only = 0, before = s->tables;
+	PGresult *res;
+	int code = GO_ON;
+	enum pg_status status = published_list(&r->pgo.relations.catalog, r->server.version,
+	    r->o->publications, r->o->n_publications, &res);
+
+	s->list_at = now + LIST_US;
+	if (status != PG_OK)
+		return link_failed(r, status);
+	if (res == NULL) {
+		log_error("a snapshot needs a second connection",
+		    kv_str("remedy", "let the user connect twice, other than for replication"));
+		return EXIT_PERMANENT;
+	}
+	if (r->o->snapshot_tables != NULL) {
+		code = find_only(r, &only, &n_only);
+		if (only == NULL) {
+			PQclear(res);
+			return code;
+		}
+	}
+	for (size_t i = 0; i < n_only && code == GO_ON; i++)
+		if (!is_listed(res, only[i])) {
+			log_error("a table of --snapshot-tables is not published",
+			    kv_uint("oid", only[i]),
+			    kv_str("remedy", "ALTER PUBLICATION ... ADD TABLE"));
+			code = EXIT_PERMANENT;
+		}
+	for (size_t i = 0; i < s->tables; i++)
+		s->table[i]->listed = false;
+	for (int i = 0; i < PQntuples(res) && code == GO_ON; i++)
+		code = take_listed(r, res, i, r->o->snapshot_tables ? only : NULL, n_only);
+	PQclear(res);
+	free(only);
+	if (code != GO_ON)
+		return code;
+	forget_unlisted(r);
+	s->unlisted = s->again = false;
+	if (s->tables > before)
+		log_info("loading tables", kv_uint("tables", s->tables - before));
+	return GO_ON;
+}
+
+/* Why the heap cannot be loaded, to be freed, or NULL. */
+static char *
+trouble_with(const PGresult *res, uint32_t heap)
+{
+	struct buf why = { 0 };
+
+	for (int i = 0; i < PQntuples(res); i++) {
+		if ((uint32_t)strtoul(PQgetvalue(res, i, PUBLISHED_HEAP), NULL, 10) != heap)
+			continue;
+		if (PQgetisnull(res, i, PUBLISHED_TROUBLE))
+			return NULL;
+		buf_printf(&why, "%s: %s", PQgetvalue(res, i, PUBLISHED_NAME),
+		    PQgetvalue(res, i, PUBLISHED_TROUBLE));
+		return buf_cstr(&why);
+	}
+	return xstrdup("a table is not in the publication: ALTER PUBLICATION ... ADD TABLE");
+}
+
+/* From its first block on, also where it is being loaded now. */
+static void
+load_again(struct reader *r, uint32_t heap)
+{
+	struct snapshot *s = &r->snapshot;
+	struct table *t = oidmap_get(&s->by_heap, heap);
+
+	*state_put(&r->state, heap) = (struct state_table) { .relid = heap };
+	if (!is_asked(s, heap)) {
+		s->asked = xrealloc(s->asked, (s->n_asked + 1) * sizeof(*s->asked));
+		s->asked[s->n_asked++] = heap;
+	}
+	if (t == NULL)
+		return;
+	t->asked = t->fresh = true;
+	/* Whatever is under way was asked for before. */
+	t->untrusted = ++s->touched.now;
+	t->ranges = 0;
+	t->measured = t->looked = false;
+	t->rows = t->bytes = 0;
+	if (t->state >= TABLE_READ)
+		snapshot_open(s, t->published, 1);
+	t->state = TABLE_BARRED;
+	for (size_t i = 0; i < s->first; i++)
+		if (s->table[i] == t)
+			s->first = i;
+}
+
+bool
+snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trouble, int *code)
+{
+	struct snapshot *s = &r->snapshot;
+	uint32_t *heap = NULL;
+	PGresult *res = NULL;
+	enum pg_status status;
+
+	*trouble = NULL;
+	*n = 0;
+	*code = GO_ON;
+	if (!session_streams(r) || r->ended != NULL) {
+		*trouble = xstrdup("there is no connection to the server now");
+		return false;
+	}
+	*code = find_named(r, name, names, &heap, n, trouble);
+	if (*code == GO_ON && *trouble == NULL && heap != NULL) {
+		status = published_list(&r->pgo.relations.catalog, r->server.version,
+		    r->o->publications, r->o->n_publications, &res);
+		*code = status == PG_OK ? GO_ON : link_failed(r, status);
+	}
+	for (size_t i = 0; res != NULL && i < *n && *trouble == NULL; i++)
+		*trouble = trouble_with(res, heap[i]);
+	if (res == NULL && *trouble == NULL)
+		*trouble = xstrdup("the server cannot be asked now");
+	PQclear(res);
+	for (size_t i = 0; *trouble == NULL && i < *n; i++)
+		load_again(r, heap[i]);
+	free(heap);
+	if (*trouble != NULL)
+		return false;
+	s->active = s->unlisted = true;
+	s->list_at = 0;
+	/* What was promised is done also after a crash. */
+	if (state_save(&r->state) != 0)
+		*code = EXIT_TEMPORARY;
+	return true;
+}

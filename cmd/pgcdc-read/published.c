@@ -1,0 +1,208 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "published.h"
+
+#define COLUMN_LISTS      150000 /* and row filters, and schemas' tables */
+#define GENERATED_COLUMNS 180000
+
+static void
+put_literals(struct buf *sql, PGconn *conn, char *const *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *literal = pg_literal(conn, text[i]);
+
+		buf_printf(sql, "%s%s", i ? "," : "", literal);
+		PQfreemem(literal);
+	}
+}
+
+/*
+ * As the server decides it (get_rel_sync_entry in pgoutput.c): a publication has a heap when it
+ * lists it or one of those that it is a partition of; one with publish_via_partition_root makes
+ * it the uppermost that it lists.  Over all publications the uppermost counts, and of their
+ * columns and filters those of the publications that say so.
+ */
+static const char list_head[] =
+    "WITH RECURSIVE pub AS (SELECT oid, puballtables AS whole, pubviaroot AS root"
+    " FROM pg_catalog.pg_publication WHERE pubname IN (";
+static const char list_up[] =
+    ")), heap AS (SELECT oid, relispartition FROM pg_catalog.pg_class"
+    " WHERE relkind IN ('r', 'f') AND oid >= 16384 AND relpersistence <> 't'),"
+    " up (heap, oid, level, more) AS (SELECT oid, oid, 0, relispartition FROM heap"
+    " UNION ALL SELECT up.heap, c.oid, up.level + 1, c.relispartition FROM up"
+    " JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid AND up.more"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.inhparent),"
+    " listed AS (SELECT up.heap, pub.oid AS pub, CASE WHEN pub.root THEN max(up.level) ELSE 0 END"
+    " AS level FROM up JOIN pub ON pub.whole OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel"
+    " WHERE prpubid = pub.oid AND prrelid = up.oid)";
+static const char list_schemas[] =
+    " OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace n"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid"
+    " WHERE n.pnpubid = pub.oid AND c.oid = up.oid)";
+static const char list_tail[] =
+    " GROUP BY up.heap, pub.oid, pub.root),"
+    " top AS (SELECT heap, max(level) AS level FROM listed GROUP BY heap)"
+    " SELECT top.heap, up.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),"
+    " string_agg(listed.pub::text, ',' ORDER BY listed.pub),"
+    " CASE WHEN c.relkind = 'f' THEN 'it is a foreign table'"
+    " WHEN c.relpersistence = 'u' THEN 'it is unlogged' END"
+    " FROM top JOIN listed ON listed.heap = top.heap AND listed.level = top.level"
+    " JOIN up ON up.heap = top.heap AND up.level = top.level"
+    " JOIN pg_catalog.pg_class c ON c.oid = top.heap"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    /* A publication of all tables is silent about those that it cannot have. */
+    " WHERE c.relispartition OR (c.relkind = 'r' AND c.relpersistence = 'p')"
+    " GROUP BY top.heap, up.oid, n.nspname, c.relname, c.relkind, c.relpersistence"
+    " ORDER BY n.nspname, c.relname";
+
+enum pg_status
+published_list(struct catalog *c, uint64_t version, char *const *publications, size_t n,
+    PGresult **res)
+{
+	enum pg_status status = catalog_open(c);
+	struct buf sql = { 0 };
+
+	*res = NULL;
+	if (status != PG_OK || c->conn == NULL)
+		return status;
+	buf_adds(&sql, list_head);
+	put_literals(&sql, c->conn, publications, n);
+	buf_adds(&sql, list_up);
+	if (version >= COLUMN_LISTS)
+		buf_adds(&sql, list_schemas);
+	buf_adds(&sql, list_tail);
+	status = catalog_query(c, buf_cstr(&sql), "cannot list the published tables", res);
+	buf_free(&sql);
+	return status;
+}
+
+enum pg_status
+published_named(struct catalog *c, char *const *name, size_t n, PGresult **res)
+{
+	enum pg_status status = catalog_open(c);
+	struct buf sql = { 0 };
+
+	*res = NULL;
+	if (status != PG_OK || c->conn == NULL)
+		return status;
+	buf_adds(&sql, "WITH RECURSIVE named AS (SELECT place - 1 AS place, coalesce("
+	    "(SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+	    " ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = name),"
+	    /* What is no name is no table: to_regclass would make an error of some. */
+	    " CASE WHEN name ~ '^(\"([^\"]|\"\")+\"|[^\".[:space:]]+)\\.(\"([^\"]|\"\")+\"|[^\".[:space:]]+)$'"
+	    " THEN pg_catalog.to_regclass(name) END,"
+	    " CASE WHEN name ~ '^(\"([^\"]|\"\")+\"|[^\".[:space:]]+)$'"
+	    " THEN pg_catalog.to_regclass('public.' || name) END)::oid AS oid"
+	    " FROM unnest(ARRAY[");
+	put_literals(&sql, c->conn, name, n);
+	buf_adds(&sql, "]::text[]) WITH ORDINALITY n (name, place)),"
+	    " down (place, oid) AS (SELECT place, oid FROM named UNION ALL SELECT down.place,"
+	    " i.inhrelid FROM down JOIN pg_catalog.pg_class c ON c.oid = down.oid"
+	    " AND c.relkind = 'p' JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid)"
+	    " SELECT down.place, CASE WHEN c.relkind = 'r' AND c.relpersistence = 'p' THEN c.oid END,"
+	    " CASE c.relkind WHEN 'r' THEN CASE c.relpersistence WHEN 'u' THEN 'it is unlogged'"
+	    " WHEN 't' THEN 'it is temporary' END WHEN 'f' THEN 'it is a foreign table'"
+	    " WHEN 'v' THEN 'it is a view' WHEN 'm' THEN 'it is a materialized view'"
+	    " WHEN 'p' THEN NULL ELSE CASE WHEN c.oid IS NULL THEN 'there is none of that name'"
+	    " ELSE 'it is no table' END END"
+	    " FROM down LEFT JOIN pg_catalog.pg_class c ON c.oid = down.oid ORDER BY 1, 3, 2");
+	status = catalog_query(c, buf_cstr(&sql), "cannot look for tables", res);
+	buf_free(&sql);
+	return status;
+}
+
+size_t
+published_split(const char *list, char ***name)
+{
+	const char *p = list;
+	size_t n = 0;
+
+	*name = NULL;
+	for (;;) {
+		const char *start;
+		bool quoted = false;
+
+		p += strspn(p, ", \t");
+		if (*p == '\0')
+			return n;
+		for (start = p; *p != '\0' && (quoted || strchr(", \t", *p) == NULL); p++)
+			quoted ^= *p == '"';
+		*name = xrealloc(*name, (n + 1) * sizeof(**name));
+		(*name)[n++] = xstrndup(start, (size_t)(p - start));
+	}
+}
+
+void
+published_free_names(char **name, size_t n)
+{
+	while (n > 0)
+		free(name[--n]);
+	free(name);
+}
+
+/*
+ * What the publications say of the table: whole, that one of them has all rows; filter, those of
+ * the others; list, the columns that are wanted, null for all; lists, how many different ones;
+ * generated, that generated columns come, too.
+ */
+static void
+put_publications(struct buf *sql, uint64_t version, uint32_t as, const char *by)
+{
+	if (version < COLUMN_LISTS) {
+		buf_adds(sql, "(SELECT NULL::text AS filter, NULL::int2[] AS list, 1 AS lists,"
+		    " false AS generated)");
+		return;
+	}
+	buf_printf(sql,
+	    "(SELECT CASE WHEN NOT bool_or(whole OR pr.prqual IS NULL) THEN string_agg("
+	    "'(' || pg_catalog.pg_get_expr(pr.prqual, %" PRIu32 ") || ')', ' OR ') END AS filter,"
+	    " (array_agg(CASE WHEN listed THEN pr.prattrs::text END))[1] AS list,"
+	    " count(DISTINCT coalesce(CASE WHEN listed THEN pr.prattrs::text END, '')) AS lists,"
+	    " bool_or(generated) AS generated"
+	    " FROM (SELECT p.oid, puballtables OR EXISTS (SELECT FROM"
+	    " pg_catalog.pg_publication_namespace n WHERE n.pnpubid = p.oid AND n.pnnspid ="
+	    " (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = %" PRIu32 ")) AS whole,"
+	    " %s AS generated FROM pg_catalog.pg_publication p WHERE p.oid IN (%s)) p"
+	    " LEFT JOIN pg_catalog.pg_publication_rel pr ON pr.prpubid = p.oid"
+	    " AND pr.prrelid = %" PRIu32
+	    /* A list of all columns is as good as none (pgoutput_column_list_init in pgoutput.c). */
+	    " CROSS JOIN LATERAL (SELECT NOT whole AND pg_catalog.cardinality(pr.prattrs::int2[]) <>"
+	    " (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = %" PRIu32
+	    " AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS listed) l)",
+	    as, as, version >= GENERATED_COLUMNS ? "pubgencols = 's'" : "false", by, as, as);
+}
+
+void
+published_define(struct buf *sql, PGconn *conn, uint64_t version, uint32_t heap, uint32_t as,
+    const char *name, const char *by)
+{
+	char *literal = pg_literal(conn, name);
+
+	buf_printf(sql,
+	    "SELECT pg_catalog.pg_current_snapshot(), pg_catalog.pg_relation_filenode(%" PRIu32 "),"
+	    " %s::pg_catalog.regclass::pg_catalog.oid,"
+	    " pg_catalog.pg_relation_size(%" PRIu32 ")"
+	    " / pg_catalog.current_setting('block_size')::int, pg_catalog.pg_table_size(%" PRIu32 "),"
+	    " n.nspname, c.relname, c.relreplident, p.filter, p.lists > 1,"
+	    " a.attname, a.atttypid, a.atttypmod,"
+	    /* Which index is the identity: RelationGetIndexList in relcache.c. */
+	    " c.relreplident = 'f' OR EXISTS (SELECT FROM pg_catalog.pg_index i"
+	    " WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND i.indisunique"
+	    " AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END"
+	    " AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))"
+	    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	    " CROSS JOIN LATERAL ",
+	    heap, literal, heap, heap);
+	PQfreemem(literal);
+	put_publications(sql, version, as, by);
+	buf_printf(sql,
+	    " p LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
+	    " AND NOT a.attisdropped AND CASE WHEN p.list IS NULL"
+	    " THEN a.attgenerated = '' OR (p.generated AND a.attgenerated = 's')"
+	    " ELSE a.attnum::text = ANY (pg_catalog.string_to_array(p.list::text, ' ')) END"
+	    " WHERE c.oid = %" PRIu32 " ORDER BY a.attnum",
+	    as);
+}
