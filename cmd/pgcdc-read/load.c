@@ -221,8 +221,10 @@ measured(struct reader *r, struct chunk *c, int64_t now)
 static void
 say_delay(struct table *t, const char *why, int64_t now, uint32_t xid)
 {
-	if (t->said_at == INT64_MAX || t->said_at == 0)
+	if (t->said_at == INT64_MAX || t->said_at == 0) {
 		t->said_at = now;
+		log_debug(why, kv_str("table", t->name));
+	}
 	if (now - t->said_at < SAY_US)
 		return;
 	t->said_at = now;
@@ -271,7 +273,7 @@ came_whole(struct reader *r, struct chunk *c, int64_t now)
 	uint64_t rate = r->o->snapshot_max_rate;
 
 	c->state = CHUNK_READ;
-	t->refusals = 0;
+	t->refusals = t->lockouts = 0;
 	t->said_at = 0;
 	t->block_bytes = (t->block_bytes + (double)c->bytes / blocks) / 2;
 	if (rate > 0) {
@@ -308,7 +310,7 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 		break;
 	case CHUNK_CHANGED: code = changed(r, c, now); break;
 	case CHUNK_LOCKED:
-		t->retry_at = now + LOCKED_US;
+		t->retry_at = now + (LOCKED_US << (t->lockouts < 4 ? t->lockouts++ : 4));
 		say_delay(t, "a table cannot be read while somebody has it locked", now, 0);
 		break;
 	case CHUNK_FAILED: t->retry_at = now + RETRY_US; break;

@@ -51,6 +51,7 @@ struct table {
 	uint64_t definition; /* its arrived, when that was found */
 	char *filter;
 	unsigned refusals;  /* one behind the other */
+	unsigned lockouts;
 	int64_t retry_at;
 	uint64_t rows, bytes; /* put into the stream */
 	int64_t since;      /* when reading began */
