@@ -38,10 +38,8 @@ kinds="public.plain public.no_key public.empty public.one public.parent=SELECT|*
 
 # equal_kinds DESCRIPTION
 equal_kinds() {
-	# shellcheck disable=SC2086
-	_kinds=$(echo $kinds)
 	set -- "$1"
-	for _kind in $_kinds; do
+	for _kind in $kinds; do
 		set -- "$@" "$(echo "$_kind" | tr '|' ' ')"
 	done
 	equal "$@" 'public.Mixed Case=SELECT * FROM "Mixed Case"'

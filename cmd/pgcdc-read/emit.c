@@ -20,14 +20,23 @@ next_chunk(const struct snapshot *s)
 }
 
 bool
-snapshot_ready(const struct reader *r)
+snapshot_pending(const struct reader *r)
 {
 	const struct snapshot *s = &r->snapshot;
 
 	if (s->unread == 0 || r->pgo.in_transaction || r->pgo.in_unit || r->ended != NULL ||
 	    units_full(&r->units) || fdout_pending(&r->out) >= OUT_HIGH || !session_streams(r))
 		return false;
-	return (r->input_empty || r->taken - s->turn >= TURN) && next_chunk(s) != NULL;
+	return next_chunk(s) != NULL;
+}
+
+bool
+snapshot_ready(const struct reader *r)
+{
+	/* That nothing came is known only where somebody looked since the last piece. */
+	if ((!r->input_empty || !r->looked) && r->taken - r->snapshot.turn < TURN)
+		return false;
+	return snapshot_pending(r);
 }
 
 /* Is what was read still what the table has, but for rows whose keys are known? */
@@ -95,6 +104,7 @@ snapshot_emit(struct reader *r)
 	int n = 1;
 
 	s->turn = r->taken;
+	r->looked = false;
 	status = relations_refresh(&r->pgo.relations);
 	if (status != PG_OK)
 		return link_failed(r, status);

@@ -17,6 +17,7 @@
 #define AGAIN_US    INT64_C(20000)
 #define LOCKED_US   INT64_C(500000)
 #define RETRY_US    INT64_C(1000000)
+#define REFUSED_US  INT64_C(60000000)
 #define SAY_US      (10 * SECOND_US)
 #define LAG_US      SECOND_US
 
@@ -412,7 +413,8 @@ load_tick(struct reader *r, int64_t now)
 
 		if (w->conn == NULL && now >= w->retry_at && s->first < s->tables)
 			worker_start(w, r->o->conninfo, r->conn, now);
-		while (work && w->conn != NULL && w->state == WORKER_RESTS && may_ask(s, now))
+		while (work && w->conn != NULL && w->state == WORKER_RESTS && w->ended == NULL &&
+		    may_ask(s, now))
 			work = ask(r, w, now);
 	}
 	return GO_ON;
@@ -434,8 +436,14 @@ lost(struct reader *r, struct worker *w, enum worker_event event, int64_t now)
 	if (c != NULL)
 		snapshot_repeat_chunk(r, c);
 	w->retry_at = now + RETRY_US;
-	return event == WORKER_REFUSED && r->o->snapshot != SNAPSHOT_NEVER ? EXIT_PERMANENT
-									   : GO_ON;
+	if (event != WORKER_REFUSED)
+		return GO_ON;
+	/* Fewer will do, if there is one. */
+	w->retry_at = now + REFUSED_US;
+	for (size_t i = 0; i < r->snapshot.workers; i++)
+		if (r->snapshot.worker[i].conn != NULL)
+			return GO_ON;
+	return r->o->snapshot != SNAPSHOT_NEVER ? EXIT_PERMANENT : GO_ON;
 }
 
 int
@@ -449,9 +457,12 @@ snapshot_serve(struct reader *r, const struct pollfd *p)
 	for (size_t i = 0; i < s->workers && code == GO_ON; i++) {
 		struct worker *w = &s->worker[i];
 		enum worker_event event;
-		struct chunk *c;
+		struct chunk *c = w->ended;
 
-		if (w->conn == NULL || (p[i].revents == 0 && !w->more))
+		w->ended = NULL;
+		if (c != NULL)
+			code = judge(r, c, now);
+		if (code != GO_ON || w->conn == NULL || (p[i].revents == 0 && !w->more))
 			continue;
 		event = worker_take(w, r->o->conninfo, &x, now, &c);
 		if (event == WORKER_CAME)
@@ -460,6 +471,23 @@ snapshot_serve(struct reader *r, const struct pollfd *p)
 			code = lost(r, w, event, now);
 	}
 	return code;
+}
+
+void
+snapshot_idle(struct reader *r)
+{
+	struct chunk_context x = context(r);
+	struct pollfd p;
+
+	for (size_t i = 0; i < r->snapshot.workers; i++) {
+		struct worker *w = &r->snapshot.worker[i];
+
+		if (w->conn == NULL || w->state != WORKER_READS || w->ended != NULL)
+			continue;
+		worker_poll(w, &p);
+		if (w->more || poll(&p, 1, 0) > 0)
+			(void)!worker_take(w, r->o->conninfo, &x, now_us(), &w->ended);
+	}
 }
 
 int64_t
@@ -473,7 +501,7 @@ snapshot_due(const struct reader *r, int64_t now)
 	if (snapshot_all_emitted(s))
 		return now;
 	for (size_t i = 0; i < s->workers; i++) {
-		if (s->worker[i].more)
+		if (s->worker[i].more || s->worker[i].ended != NULL)
 			return now;
 		if (s->worker[i].conn == NULL && s->worker[i].retry_at < due)
 			due = s->worker[i].retry_at;
@@ -497,7 +525,7 @@ bool
 snapshot_waits(const struct reader *r)
 {
 	for (size_t i = 0; i < r->snapshot.workers; i++)
-		if (r->snapshot.worker[i].more)
+		if (r->snapshot.worker[i].more || r->snapshot.worker[i].ended != NULL)
 			return true;
 	return false;
 }

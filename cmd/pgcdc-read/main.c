@@ -4,6 +4,7 @@
 #include "fdio.h"
 #include "options.h"
 #include "reader.h"
+#include "request.h"
 
 int
 main(int argc, char **argv)
@@ -15,5 +16,7 @@ main(int argc, char **argv)
 	/* What a large row needed goes back to the system behind it, whatever came before. */
 	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
 	options_parse(argc, argv, &o);
+	if (o.request != NULL)
+		return request_send(o.control_path, o.request);
 	return reader_run(&o);
 }

@@ -36,6 +36,7 @@ enum {
 	OPT_SNAPSHOT_MAX_LAG,
 	OPT_SNAPSHOT_AGAIN,
 	OPT_CONTROL,
+	OPT_REQUEST,
 };
 
 static const struct option longopts[] = {
@@ -68,6 +69,7 @@ static const struct option longopts[] = {
 	{ "snapshot-max-lag", required_argument, NULL, OPT_SNAPSHOT_MAX_LAG },
 	{ "snapshot-again", no_argument, NULL, OPT_SNAPSHOT_AGAIN },
 	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "request", required_argument, NULL, OPT_REQUEST },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -107,7 +109,8 @@ static const char usage_text[] =
     "      --snapshot-max-rate N    bytes a second that are read at most\n"
     "      --snapshot-max-lag N     rest while the slot is so many bytes behind (268435456)\n"
     "      --snapshot-again         what the state file says is loaded, too\n"
-    "      --control SOCKET         take requests for snapshots on this socket\n"
+    "      --control SOCKET         take requests on this socket: snapshot TABLE..., status\n"
+    "      --request LINE           send one to the reader that listens there, and end\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
     "  -v, --verbose                say more\n"
@@ -171,6 +174,11 @@ split_publications(struct options *o, const char *list)
 static void
 check(const struct options *o)
 {
+	if (o->request != NULL) {
+		if (o->control_path == NULL)
+			usage_error("give it with --control", "--request");
+		return;
+	}
 	if (o->slot == NULL)
 		usage_error("the slot is missing", "-s SLOT");
 	if (o->n_publications == 0)
@@ -226,6 +234,7 @@ take_snapshot(struct options *o, int c, const char *arg)
 		break;
 	case OPT_SNAPSHOT_AGAIN: o->snapshot_again = true; break;
 	case OPT_CONTROL: o->control_path = arg; break;
+	case OPT_REQUEST: o->request = arg; break;
 	default: usage_error("an option that is not known", NULL);
 	}
 }

@@ -263,7 +263,7 @@ poll_timeout(const struct reader *r, int64_t now)
 {
 	int64_t due = confirm_due(r), sync_due = r->ended != NULL ? now : r->last_sync + SECOND_US;
 
-	if (may_read(r) && (!r->input_empty || snapshot_ready(r)))
+	if (may_read(r) && (!r->input_empty || snapshot_pending(r)))
 		return 0;
 	if (snapshot_due(r, now) < due)
 		due = snapshot_due(r, now);
@@ -360,8 +360,11 @@ wait_events(struct reader *r, int64_t now)
 	/* The pipe's other end after the end of the stream is nobody's loss. */
 	if (r->sink == SINK_FILE || (r->ended != NULL && fdout_pending(&r->out) == 0))
 		p[1].fd = -1;
-	if (poll(p, n, timeout) <= 0 && !snapshot_waits(r))
-		return -1;
+	code = poll(p, n, timeout);
+	r->looked = r->looked || (p[0].events & POLLIN) != 0;
+	if (code <= 0 && !snapshot_waits(r))
+		return GO_ON;
+	code = GO_ON;
 	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking &&
 	    !serve_may_be_gone(r))
 		return serve_output_closed();

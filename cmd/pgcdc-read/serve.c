@@ -137,6 +137,7 @@ serve_tick(void *reader)
 		if (confirm_file(r, now, false) != 0 || confirm_tick(r, now) != 0)
 			code = EXIT_TEMPORARY;
 	}
+	snapshot_idle(r);
 	if (code == GO_ON)
 		code = look_at_server(r, now);
 	r->tick_code = code;

@@ -77,6 +77,7 @@ struct reader {
 	int64_t stop_check_at; /* when stop_at may turn out to be too far; 0: never */
 	uint64_t stop_at; /* the first commit record there or behind ends the stream */
 	bool input_empty; /* libpq holds no complete message */
+	bool looked;      /* the socket was looked at since the last piece of a snapshot */
 	uint64_t messages; /* taken since the last look at rate */
 	uint64_t taken;    /* in all */
 	struct rate rate;

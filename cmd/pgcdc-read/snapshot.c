@@ -121,7 +121,6 @@ int
 snapshot_init(struct reader *r)
 {
 	struct snapshot *s = &r->snapshot;
-	bool loading = false;
 
 	touched_init(&s->touched);
 	r->pgo.watch = (struct pgoutput_watch) { .row = on_row, .truncate = on_truncate,
@@ -130,12 +129,7 @@ snapshot_init(struct reader *r)
 	r->pgo.toast.wants_arg = r;
 	s->workers = r->o->snapshot_workers;
 	s->worker = xcalloc(s->workers, sizeof(*s->worker));
-	for (size_t i = 0; i < r->state.n; i++)
-		loading = loading || !r->state.table[i].loaded;
 	s->all_wanted = r->o->snapshot != SNAPSHOT_NEVER;
-	/* Once: where it was begun, and interrupted, it goes on. */
-	s->again = r->o->snapshot_again && !loading;
-	s->active = s->unlisted = s->all_wanted || loading;
 	if (s->all_wanted && r->o->state_path == NULL)
 		log_warn("without --state every start loads the tables anew");
 	return spools_init(&s->spools, r->o->spool_dir, SPOOL_MEM);
@@ -170,6 +164,24 @@ bar(struct snapshot *s)
 	}
 }
 
+/* What is there to be done, by the state file?  Another reader may have replaced it until now. */
+static void
+begin(struct reader *r)
+{
+	struct snapshot *s = &r->snapshot;
+	bool loading = false;
+
+	/* What was stored is not worth much any more. */
+	if (r->server.gap && r->o->accept_gap)
+		state_free(&r->state);
+	for (size_t i = 0; i < r->state.n; i++)
+		loading = loading || !r->state.table[i].loaded;
+	/* Once: where it was begun, and interrupted, it goes on. */
+	s->again = r->o->snapshot_again && !loading;
+	s->active = s->unlisted = s->all_wanted || loading;
+	s->commit_lsn = r->server.start;
+}
+
 void
 snapshot_connected(struct reader *r, bool moved)
 {
@@ -180,14 +192,11 @@ snapshot_connected(struct reader *r, bool moved)
 	if (start > 40 && start - 40 > s->base_lsn)
 		s->base_lsn = start - 40;
 	if (s->commit_lsn == 0)
-		s->commit_lsn = start;
+		begin(r);
 	s->connect_at = 0;
 	s->connect_lsn = 0;
 	bar(s);
-	if (r->server.gap && r->o->accept_gap && !s->tables) {
-		/* What was stored is not worth much any more. */
-		state_free(&r->state);
-	} else if (r->server.gap || moved) {
+	if (r->server.gap || moved) {
 		/* Who had the slot did not know of what is only half loaded. */
 		for (size_t i = 0; i < r->state.n; i++)
 			if (!r->state.table[i].loaded)
@@ -207,6 +216,9 @@ snapshot_disconnected(struct reader *r)
 
 		if (c != NULL)
 			snapshot_repeat_chunk(r, c);
+		if (s->worker[i].ended != NULL)
+			snapshot_repeat_chunk(r, s->worker[i].ended);
+		s->worker[i].ended = NULL;
 		s->worker[i].retry_at = 0;
 	}
 	for (size_t i = s->chunks; i-- > 0;)

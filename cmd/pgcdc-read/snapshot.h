@@ -104,6 +104,15 @@ bool snapshot_waits(const struct reader *);
 void snapshot_poll(const struct reader *, struct pollfd *);
 int snapshot_serve(struct reader *, const struct pollfd *) __attribute__((warn_unused_result));
 
+/*
+ * While something else is waited for: take what comes, so that no transaction of a chunk stays
+ * open meanwhile.
+ */
+void snapshot_idle(struct reader *);
+
+/* Is a piece of a chunk there to be emitted? */
+bool snapshot_pending(const struct reader *);
+
 /* Is a piece of a chunk due now, between two transactions? */
 bool snapshot_ready(const struct reader *);
 int snapshot_emit(struct reader *) __attribute__((warn_unused_result));

@@ -18,6 +18,7 @@ struct worker {
 	int64_t since; /* when it began to connect */
 	int64_t retry_at;
 	struct chunk *chunk; /* while it reads */
+	struct chunk *ended; /* for who keeps it until it can be judged */
 };
 
 enum worker_event {

@@ -50,9 +50,12 @@ usage()
 {
 	cat <<-'END'
 	usage: pgcdc run -c FILE [-v]
+	       pgcdc snapshot -c FILE [TABLE...]
 	       pgcdc -h | -V
 
 	run            run the pipeline that FILE configures, until it ends or is stopped
+	snapshot       have the pipeline that runs load tables (again); without any, tell how
+	               far it is with those that it loads
 	-c, --config   the configuration: lines of KEY=VALUE
 	-v, --verbose  log more
 	-h, --help     this text
@@ -123,7 +126,7 @@ log()
 # finish STATUS: the end.  Descriptors 7 and 9 close with it, which ends watch().
 finish()
 {
-	[ -z "$_own" ] || rm -rf "$_own" "$_rundir/ack.sock" "$_rundir/pid" \
+	[ -z "$_own" ] || rm -rf "$_own" "$_rundir/ack.sock" "$_rundir/ctl.sock" "$_rundir/pid" \
 	    "$_rundir/mapping.new" "$_rundir/read.pid" "$_rundir/map.pid" "$_rundir/write.pid"
 	exit "$1"
 }
@@ -150,7 +153,7 @@ set_variable()
 {
 	case $_key in
 	PGCDC_CONNINFO | PGCDC_SLOT | PGCDC_PUBLICATION | PGCDC_MAPPING | PGCDC_ES_URL | \
-	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_DEAD_LETTER | PGCDC_LOG | PGCDC_READ_OPTIONS | \
+	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_SNAPSHOT | PGCDC_DEAD_LETTER | PGCDC_LOG | PGCDC_READ_OPTIONS | \
 	    PGCDC_MAP_COMMAND | PGCDC_WRITE_OPTIONS | PGCDC_DRAIN | PGCDC_KILL_DELAY | \
 	    PGCDC_RESTART_MIN | PGCDC_RESTART_MAX) ;;
 	PGCDC_*) bad "unknown variable $_key" ;;
@@ -356,6 +359,11 @@ check_config()
 	PGCDC_MAPPING=${PGCDC_MAPPING-} PGCDC_MAP_COMMAND=${PGCDC_MAP_COMMAND-}
 	PGCDC_READ_OPTIONS=${PGCDC_READ_OPTIONS-} PGCDC_WRITE_OPTIONS=${PGCDC_WRITE_OPTIONS-}
 	PGCDC_ES_URL=${PGCDC_ES_URL-} PGCDC_DEAD_LETTER=${PGCDC_DEAD_LETTER-}
+	PGCDC_SNAPSHOT=${PGCDC_SNAPSHOT-}
+	case $PGCDC_SNAPSHOT in
+	'' | initial | never | only) ;;
+	*) invalid PGCDC_SNAPSHOT 'is none of initial, never and only' ;;
+	esac
 	case ${PGCDC_LOG:-text} in
 	text) ;;
 	json) _json=1 ;;
@@ -702,7 +710,9 @@ stage_read()
 {
 	exec </dev/null 4>&-
 	set -- stage read pgcdc-read -s "$PGCDC_SLOT" -p "$PGCDC_PUBLICATION" \
-	    -a "$_rundir/ack.sock" --state "$_state_file" --drain "${_drain%.*}"
+	    -a "$_rundir/ack.sock" --control "$_rundir/ctl.sock" --state "$_state_file" \
+	    --drain "${_drain%.*}"
+	[ -z "$PGCDC_SNAPSHOT" ] || set -- "$@" --snapshot "$PGCDC_SNAPSHOT"
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	with_words "$PGCDC_READ_OPTIONS" "$@"
 }
@@ -781,7 +791,7 @@ run_pipeline()
 {
 	_count=$((_count + 1))
 	mkdir "$_own/$_count" || die 111 'cannot write to the run directory'
-	rm -f "$_rundir/ack.sock"
+	rm -f "$_rundir/ack.sock" "$_rundir/ctl.sock"
 	: >"$_own/$_count/status"
 	exec 8>"$_own/$_count/lock"
 	flock 8
@@ -907,6 +917,48 @@ supervise()
 
 # The command line ------------------------------------------------------------------
 
+# The programs beside this one are those it was installed with.
+find_programs()
+{
+	case $0 in
+	*/*) PATH=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd):$PATH ;;
+	esac
+}
+
+snapshot()
+{
+	_config='' _line=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-c | --config)
+			[ $# -gt 1 ] || misuse "$1 needs a file"
+			_config=$2
+			shift
+			;;
+		-c*) _config=${1#-c} ;;
+		--config=*) _config=${1#*=} ;;
+		-h | --help)
+			usage
+			exit 0
+			;;
+		-*) misuse "unknown option $1" ;;
+		*) _line="$_line $1" ;;
+		esac
+		shift
+	done
+	[ -n "$_config" ] || misuse 'snapshot needs -c FILE'
+	load_config "$_config"
+	check_config
+	find_programs
+	open_rundir
+	case $_line in
+	'') _line=status ;;
+	*"$_nl"*) die 100 'a line end in a table'"'"'s name cannot be passed on' ;;
+	*) _line=snapshot$_line ;;
+	esac
+	exec pgcdc-read --control "$_rundir/ctl.sock" --request "$_line"
+}
+
 run()
 {
 	_config=
@@ -936,10 +988,7 @@ run()
 	trap '' HUP
 	load_config "$_config"
 	check_config
-	# The programs beside this one are those it was installed with.
-	case $0 in
-	*/*) PATH=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd):$PATH ;;
-	esac
+	find_programs
 	for _tool in flock setsid; do
 		command -v "$_tool" >/dev/null || die 100 "$_tool(1) of util-linux is needed"
 	done
@@ -975,6 +1024,10 @@ case ${1-} in
 run)
 	shift
 	run "$@"
+	;;
+snapshot)
+	shift
+	snapshot "$@"
 	;;
 -h | --help) usage ;;
 -V | --version)
