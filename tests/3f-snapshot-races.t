@@ -203,6 +203,13 @@ for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;' \
 	wait_for 'chunks wait for the output' 20 held
 	sql "UPDATE t SET n = id, id = CASE WHEN id % 10 = 0 THEN -id ELSE id END;
 	DELETE FROM t WHERE id % 7 = 0"
+	lsn=$(sql 'SELECT pg_current_wal_lsn()')
+	# They lie before the reader, which does not read: else the chunks would just come first.
+	lies() {
+		[ -n "$(sql "SELECT 1 FROM pg_stat_replication r JOIN pg_stat_activity a USING (pid)
+		    WHERE sent_lsn >= '$lsn' OR wait_event = 'WalSenderWriteData'")" ]
+	}
+	wait_for 'the changes wait for the reader' 20 lies
 	cat <"$T/pipe" >"$T/held.frames" 5>&- &
 	cat=$!
 	exec 5>&-
@@ -214,6 +221,9 @@ for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;' \
 	kill "$READER"
 	wait_exit 'the reader ends' 30 "$READER" 0
 	wait "$cat"
+	first=$(frames | grep -n '^."U"' | head -n 1 | cut -d : -f 1)
+	ok 'they came before chunks that had been read' \
+	    [ "$first" -lt "$(frames | grep -n '^."S"' | tail -n 1 | cut -d : -f 1)" ]
 	equal "rows that changed meanwhile are the new ones: ${key:-a primary key}" public.t
 	rm "$T/pipe"
 done
