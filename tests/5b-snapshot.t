@@ -81,7 +81,6 @@ tables:
   - { table: public.heads, index: $ID-heads, on: { truncate: delete } }
 EOT
 
-# shellcheck source=pipeline.sh
 churns() {
 	CHURNS=''
 	for _n in 1 2 3; do
@@ -109,7 +108,7 @@ same_docs() {
 }
 all_loaded() {
 	[ "$(pgcdc snapshot -c "$T/pgcdc.conf" | grep -c '^table .* loaded ')" -ge 1 ] &&
-	    [ -z "$(pgcdc snapshot -c "$T/pgcdc.conf" | grep '^table' | grep -v ' loaded ')" ]
+	    ! pgcdc snapshot -c "$T/pgcdc.conf" | grep '^table' | grep -qv ' loaded '
 }
 state_loaded() {
 	[ "$(grep -c '^table .* loaded$' "$RUNDIR/$SLOT.state")" -eq 6 ]
@@ -122,8 +121,7 @@ for seed in $seeds; do
 	[ "$seed" = "${seeds%% *}" ] || {
 		_drop_databases
 		_dbs=''
-		standin_url=$STANDIN_URL
-		curl -sS --noproxy '*' -X DELETE "$standin_url/$ID-*" >"$T/out"
+		standin POST 'reset?only=docs' >"$T/out"
 		rm -rf "$T/run"
 	}
 	pg_db "$seed"

@@ -224,7 +224,8 @@ is "$(find "$d" . -maxdepth 1 -name pwned)" '' 'configuration: nothing in it is 
 ok 'the connection string is in the environment' \
     grep -qx 'PGCDC_CONNINFO=dbname=d password=secret1' "$d/pgcdc-read.env"
 is "$(cat "$d/pgcdc-read.args")" \
-    "<-s><slot_1><-p><pub><-a><$d/run/ack.sock><--state><$d/run/slot_1.state><--drain><30>" \
+    "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock><--control><$d/run/ctl.sock>" \
+    "<--state><$d/run/slot_1.state><--drain><30>")" \
     "the reader's command line"
 is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping>" "the mapper's command line"
 is "$(cat "$d/esbulk-write.args")" "<-u><http://127.0.0.1:1><-a><$d/run/ack.sock>" \
@@ -247,7 +248,7 @@ is "$(cat "$d/esbulk-write.args")" "$(printf %s "<-u><http://a:1><-u><http://b:2
     "<$d/run/ack.sock><--dead-letter><$T/own dead><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
     'options: the writer gets them as words, nothing expanded'
 is "$(cat "$d/pgcdc-read.args")" "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock>" \
-    "<--state><$T/own.state><--drain><8><-v><--a><b c>")" \
+    "<--control><$d/run/ctl.sock><--state><$T/own.state><--drain><8><-v><--a><b c>")" \
     'options: the reader gets them'
 is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping><-v>" 'options: -v is passed on'
 is "$(find "$d" . -maxdepth 1 -name pwned)" '' 'options: nothing in them is run'
@@ -265,6 +266,7 @@ refused()
 	ok "refused: $what: no value is shown" not logged hidden
 }
 refused 'an unknown variable' '/conf:9: unknown variable PGCDC_SLOTS' PGCDC_SLOTS=hidden
+refused 'another word for a snapshot' '/conf:9: PGCDC_SNAPSHOT is none of' PGCDC_SNAPSHOT=always
 refused 'a name that is none' '/conf:10: not a name' '' 'a-b=hidden'
 refused 'a command' '/conf:9: not a name' 'export X=hidden'
 refused 'no assignment' '/conf:12: not of the form' '# x' 'Y=a\' 'b' 'hidden'
