@@ -183,51 +183,120 @@ rows=''
 
 # Rows that change between their reading and their turn in the stream.  The output is stopped: what
 # was read waits.
-# Not as many as would have all read again.
-rows=10000
-for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;' \
-    'ALTER TABLE t DROP CONSTRAINT t_pkey, REPLICA IDENTITY FULL;'; do
-	fresh "$key"
+
+# hold [OPTION...]: a reader that loads, until its output is full.
+held() {
+	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle'
+	    AND application_name = 'pgcdc-read snapshot' AND query LIKE 'BEGIN%'
+	    AND state_change < now() - interval '300 ms'")" -gt 0 ]
+}
+hold() {
+	rm -f "$T/pipe"
 	mkfifo "$T/pipe"
 	exec 5<>"$T/pipe"
 	_reader=held
+	# shellcheck disable=SC2016 # expanded there
 	bg held sh -c 'exec pgcdc-read "$@" >"$0"' "$T/pipe" -s "$ID" -p "$ID" -v \
-	    --snapshot initial --control "$T/held.control"
+	    --snapshot initial --control "$T/held.control" "$@"
 	READER=$BG_PID
 	wait_for 'it takes requests' 20 request status
-	held() {
-		[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle'
-		    AND application_name = 'pgcdc-read snapshot' AND query LIKE 'BEGIN%'
-		    AND state_change < now() - interval '300 ms'")" -gt 0 ]
-	}
 	wait_for 'chunks wait for the output' 20 held
-	sql "UPDATE t SET n = id, id = CASE WHEN id % 10 = 0 THEN -id ELSE id END;
-	DELETE FROM t WHERE id % 7 = 0"
+}
+# let_go: when what was done since lies before the reader, which does not read: else the chunks
+# would just come first.
+lies() {
+	[ -n "$(sql "SELECT 1 FROM pg_stat_replication r JOIN pg_stat_activity a USING (pid)
+	    WHERE sent_lsn >= '$lsn' OR wait_event = 'WalSenderWriteData'")" ]
+}
+let_go() {
 	lsn=$(sql 'SELECT pg_current_wal_lsn()')
-	# They lie before the reader, which does not read: else the chunks would just come first.
-	lies() {
-		[ -n "$(sql "SELECT 1 FROM pg_stat_replication r JOIN pg_stat_activity a USING (pid)
-		    WHERE sent_lsn >= '$lsn' OR wait_event = 'WalSenderWriteData'")" ]
-	}
 	wait_for 'the changes wait for the reader' 20 lies
 	cat <"$T/pipe" >"$T/held.frames" 5>&- &
 	cat=$!
 	exec 5>&-
 	wait_for 'the table is loaded' 60 loaded public.t
-	all_streamed() {
-		streamed '^."D"' 1428
-	}
-	wait_for 'the changes are there' 60 all_streamed
+}
+# came_whole LETTER N: the stream, too.
+came_whole() {
+	wait_for 'the changes are there' 60 streamed "^.\"$1\"" "$2"
 	kill "$READER"
 	wait_exit 'the reader ends' 30 "$READER" 0
 	wait "$cat"
-	first=$(frames | grep -n '^."U"' | head -n 1 | cut -d : -f 1)
-	ok 'they came before chunks that had been read' \
-	    [ "$first" -lt "$(frames | grep -n '^."S"' | tail -n 1 | cut -d : -f 1)" ]
+}
+came_between() {
+	[ "$(frames | grep -n "^.\"$1\"" | head -n 1 | cut -d : -f 1)" -lt \
+	    "$(frames | grep -n '^."S"' | tail -n 1 | cut -d : -f 1)" ]
+}
+
+# Not as many as would have all read again.
+rows=10000
+for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;' \
+    'ALTER TABLE t DROP CONSTRAINT t_pkey, REPLICA IDENTITY FULL;'; do
+	fresh "$key"
+	hold
+	sql "UPDATE t SET n = id, id = CASE WHEN id % 10 = 0 THEN -id ELSE id END;
+	DELETE FROM t WHERE id % 7 = 0"
+	let_go
+	came_whole D 1428
+	ok 'they came before chunks that had been read' came_between U
 	equal "rows that changed meanwhile are the new ones: ${key:-a primary key}" public.t
-	rm "$T/pipe"
 done
+# In a transaction that is streamed while it runs, and so many that their keys are not kept.
+rows=30000
+fresh "ALTER DATABASE $PGDATABASE SET logical_decoding_work_mem = '64kB';"
+hold
+sql "BEGIN; UPDATE t SET n = id, id = -id WHERE id % 2 = 0;
+SAVEPOINT s; UPDATE t SET n = -1; ROLLBACK TO s; UPDATE t SET n = -2 WHERE id % 3 = 0; COMMIT"
+let_go
+came_whole U 25000
+equal 'a large transaction, and more rows than are remembered' public.t
+sql "ALTER DATABASE $PGDATABASE RESET logical_decoding_work_mem"
+# Truncated: that touches every row.
+rows=10000
+fresh
+hold
+sql "TRUNCATE t; INSERT INTO t VALUES (1, 11), (20001, 12)"
+let_go
+came_whole I 2
+ok 'the truncate came before the last rows' came_between T
+equal 'rows that were truncated meanwhile do not come back' public.t
+# Partitions whose old rows do not tell what the root's key was.
+fresh "DROP TABLE t; CREATE TABLE t (id int, n int, name text, other int NOT NULL, PRIMARY KEY (id))
+    PARTITION BY RANGE (id);
+    CREATE TABLE leaf PARTITION OF t FOR VALUES FROM (-100000) TO (100000);
+    CREATE UNIQUE INDEX leaf_other ON leaf (other);
+    ALTER TABLE leaf REPLICA IDENTITY USING INDEX leaf_other;
+    INSERT INTO t SELECT i, 0, repeat('x', 500), i FROM generate_series(1, 10000) i;
+    ALTER PUBLICATION $ID ADD TABLE t; ALTER PUBLICATION $ID SET (publish_via_partition_root);"
+hold
+sql "UPDATE t SET n = id"
+lsn=$(sql 'SELECT pg_current_wal_lsn()')
+wait_for 'the changes wait for the reader' 20 lies
+cat <"$T/pipe" >"$T/held.frames" 5>&- &
+cat=$!
+exec 5>&-
+wait_for 'the table is loaded' 60 loaded public.leaf
+came_whole U 10000
+ok 'chunks were read again' logged 'a chunk is read again'
+equal 'rows of partitions with another identity' public.t
+sql 'DROP TABLE t; CREATE TABLE t ()'
 rows=''
+
+# A message outside a transaction ends where the next commit may begin: nothing is as new as that.
+fresh "CREATE TABLE noise (n int);"
+slowly messages --messages
+for i in 1 2 3; do
+	wait_for 'loading goes on' 20 blocks_at_least public.t "$i"
+	sql "SELECT pg_logical_emit_message(false, 'm', 'text'); INSERT INTO noise VALUES ($i)" >"$T/out"
+done
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+is "$(frames | jq -rn 'reduce inputs as $f ({of: [], bad: 0};
+    if $f[0] == "B" and $f[3] == 0 then .of += [$f[1]]
+    elif $f[0] == "B" and $f[3] == null and (.of | index($f[1])) then .bad += 1
+    else . end) | "\(.of | length) \(.bad)"')" '3 0' 'no unit of a snapshot has its LSN'
+equal 'with messages: all rows' public.t
+sql 'DROP TABLE noise'
 
 # Truncated, rewritten, dropped.
 fresh
