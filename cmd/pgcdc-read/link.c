@@ -297,3 +297,13 @@ link_retry(struct reader *r, int64_t now)
 	}
 	return EXIT_PERMANENT;
 }
+
+int
+link_look_at_catalog(struct reader *r)
+{
+	struct catalog *c = &r->pgo.relations.catalog;
+
+	if (!catalog_ended(c))
+		return GO_ON;
+	return c->conn != NULL ? link_failed(r, catalog_open(c)) : LOST;
+}

@@ -41,6 +41,13 @@ bool link_silent(const struct reader *, int64_t now);
 /* What a query on the second connection that came to this status means for the loop. */
 int link_failed(const struct reader *, enum pg_status);
 
+/*
+ * The second connection is idle: it has something to say when the server ends it.  While
+ * stdout is blocked nothing else tells that the server wants to shut down; it takes no new
+ * connection then.  To be called when it is readable.
+ */
+int link_look_at_catalog(struct reader *) __attribute__((warn_unused_result));
+
 /* When the next of these things is due, for poll. */
 int64_t link_due(const struct reader *);
 

@@ -178,6 +178,22 @@ forget_unlisted(struct reader *r)
 	}
 }
 
+/*
+ * A standby knows neither who holds locks on its primary nor, by pg_current_snapshot(), what runs
+ * there (src/backend/utils/adt/xid8funcs.c), so who is to be waited for cannot be told.
+ */
+static int
+look_for_standby(struct reader *r, bool *standby)
+{
+	PGresult *res;
+	enum pg_status status = catalog_query(&r->pgo.relations.catalog,
+	    "SELECT pg_catalog.pg_is_in_recovery()", "cannot ask whether this is a standby", &res);
+
+	*standby = status == PG_OK && res != NULL && *PQgetvalue(res, 0, 0) == 't';
+	PQclear(res);
+	return link_failed(r, status);
+}
+
 int
 listing_make(struct reader *r, int64_t now)
 {
@@ -185,11 +201,21 @@ listing_make(struct reader *r, int64_t now)
 	uint32_t *only = NULL;
 	size_t n_only = 0, before = s->tables;
 	PGresult *res;
-	int code = GO_ON;
-	enum pg_status status = published_list(&r->pgo.relations.catalog, r->server.version,
-	    r->o->publications, r->o->n_publications, &res);
+	bool standby;
+	int code = look_for_standby(r, &standby);
+	enum pg_status status;
 
 	s->list_at = now + LIST_US;
+	if (code != GO_ON)
+		return code;
+	if (standby) {
+		log_error("tables cannot be loaded from a standby",
+		    kv_str("remedy", "load them from the primary, then read from the standby with "
+		                     "--snapshot never"));
+		return EXIT_PERMANENT;
+	}
+	status = published_list(&r->pgo.relations.catalog, r->server.version,
+	    r->o->publications, r->o->n_publications, &res);
 	if (status != PG_OK)
 		return link_failed(r, status);
 	if (res == NULL) {
@@ -279,6 +305,7 @@ snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trou
 	uint32_t *heap = NULL;
 	PGresult *res = NULL;
 	enum pg_status status;
+	bool standby = false;
 
 	*trouble = NULL;
 	*n = 0;
@@ -287,7 +314,11 @@ snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trou
 		*trouble = xstrdup("there is no connection to the server now");
 		return false;
 	}
-	*code = find_named(r, name, names, &heap, n, trouble);
+	*code = look_for_standby(r, &standby);
+	if (standby)
+		*trouble = xstrdup("tables cannot be loaded from a standby");
+	if (*code == GO_ON && !standby)
+		*code = find_named(r, name, names, &heap, n, trouble);
 	if (*code == GO_ON && *trouble == NULL && heap != NULL) {
 		status = published_list(&r->pgo.relations.catalog, r->server.version,
 		    r->o->publications, r->o->n_publications, &res);

@@ -4,7 +4,6 @@
 #include "exitcode.h"
 #include "link.h"
 #include "log.h"
-#include "lsn.h"
 #include "session.h"
 
 /* Reading is ahead of the stream by so many chunks a worker, and all else by so many. */
@@ -12,14 +11,12 @@
 #define MAX_CHUNKS  ((size_t)1024)
 #define SPARSE      16 /* of blocks that bring little, so many times the bytes are looked through */
 #define BLOCK       8192
-#define MAX_WAITING ((size_t)64 * 1024) /* transactions that are not known to be seen */
 
 #define AGAIN_US    INT64_C(20000)
 #define LOCKED_US   INT64_C(500000)
 #define RETRY_US    INT64_C(1000000)
 #define REFUSED_US  INT64_C(60000000)
 #define SAY_US      (10 * SECOND_US)
-#define LAG_US      SECOND_US
 
 static struct chunk_context
 context(struct reader *r)
@@ -323,78 +320,11 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 	return code;
 }
 
-/*
- * Pace
- */
-
-/* Is the slot so far behind that nothing shall be added? */
-static int
-look_at_lag(struct reader *r, int64_t now)
-{
-	struct snapshot *s = &r->snapshot;
-	uint64_t limit = r->o->snapshot_max_lag, end, lag,
-		 stored = r->sink == SINK_NONE ? r->idle_lsn : r->flush_lsn;
-	enum pg_status status;
-	PGresult *res;
-
-	if (limit == 0 || now < s->lag_at)
-		return GO_ON;
-	s->lag_at = now + LAG_US;
-	status = catalog_query(&r->pgo.relations.catalog,
-	    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
-	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END",
-	    "cannot look at the end of the log", &res);
-	if (status != PG_OK || res == NULL)
-		return link_failed(r, status);
-	if (lsn_parse(PQgetvalue(res, 0, 0), (size_t)PQgetlength(res, 0, 0), &end) != 0)
-		end = 0;
-	PQclear(res);
-	lag = end > stored ? end - stored : 0;
-	if (!s->lagging && lag > limit)
-		log_info("the slot is behind: loading rests", kv_uint("bytes", lag),
-		    kv_uint("limit", limit));
-	else if (s->lagging && lag <= limit / 2)
-		log_info("the slot came along: loading goes on", kv_uint("bytes", lag));
-	s->lagging = lag > (s->lagging ? limit / 2 : limit);
-	return GO_ON;
-}
-
 static bool
 may_ask(const struct snapshot *s, int64_t now)
 {
 	return !s->lagging && now >= s->paced_at && s->unread < AHEAD * s->workers &&
-	    s->chunks < MAX_CHUNKS && s->streamed.n < MAX_WAITING;
-}
-
-/* Has somebody sent a query whose snapshot is not known yet? */
-static bool
-awaits_snapshot(const struct snapshot *s)
-{
-	for (size_t i = 0; i < s->chunks; i++)
-		if (s->chunk[i]->state == CHUNK_ASKED && !s->chunk[i]->found)
-			return true;
-	return false;
-}
-
-/* Transactions that all later snapshots see need not be kept. */
-static int
-drop_seen(struct reader *r)
-{
-	struct snapshot *s = &r->snapshot;
-	struct visible seen;
-	enum pg_status status;
-	PGresult *res;
-
-	if (s->streamed.n < MAX_WAITING / 4 || awaits_snapshot(s))
-		return GO_ON;
-	status = catalog_query(&r->pgo.relations.catalog, "SELECT pg_catalog.pg_current_snapshot()",
-	    "cannot look at what is committed", &res);
-	if (status != PG_OK || res == NULL)
-		return link_failed(r, status);
-	visible_parse(&seen, PQgetvalue(res, 0, 0));
-	visible_drop(&s->streamed, visible_end(&s->streamed), &seen);
-	PQclear(res);
-	return GO_ON;
+	    s->chunks < MAX_CHUNKS && s->streamed.n < PACE_MAX_STREAMED;
 }
 
 int
@@ -402,10 +332,8 @@ load_tick(struct reader *r, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
 	bool work = true;
-	int code = look_at_lag(r, now);
+	int code = pace_look(r, now);
 
-	if (code == GO_ON)
-		code = drop_seen(r);
 	if (code != GO_ON)
 		return code;
 	for (size_t i = 0; i < s->workers; i++) {

@@ -71,7 +71,8 @@ progress_tick(struct reader *r, int64_t now)
 		const struct table *t = s->table[i];
 
 		/* Of many partitions, those at hand; a terminal has one line. */
-		if (t->state != TABLE_READING || t->unread == 0 || (said && s->on_terminal))
+		if (t->state != TABLE_READING || (t->unread == 0 && t->rows == 0) ||
+		    (said && s->on_terminal))
 			continue;
 		say(r, t, now);
 		said = true;

@@ -304,21 +304,6 @@ consume(struct reader *r)
 	return stream_failed(r);
 }
 
-/*
- * The second connection is idle: it has something to say when the server ends it.  While
- * stdout is blocked nothing else tells that the server wants to shut down; it takes no new
- * connection then.
- */
-static int
-look_at_catalog(struct reader *r)
-{
-	struct catalog *c = &r->pgo.relations.catalog;
-
-	if (!catalog_ended(c))
-		return GO_ON;
-	return c->conn != NULL ? link_failed(r, catalog_open(c)) : LOST;
-}
-
 /* Let a dense stream gather; its socket is not looked at meanwhile. */
 static bool
 gathers(struct reader *r, int64_t now)
@@ -368,7 +353,7 @@ wait_events(struct reader *r, int64_t now)
 	if ((p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && r->out.nonblocking &&
 	    !serve_may_be_gone(r))
 		return serve_output_closed();
-	if (p[5].revents != 0 && (code = look_at_catalog(r)) != GO_ON)
+	if (p[5].revents != 0 && (code = link_look_at_catalog(r)) != GO_ON)
 		return code;
 	if (r->conn_pending && (p[0].revents & POLLOUT) != 0)
 		(void)confirm_flush(r);

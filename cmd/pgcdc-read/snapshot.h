@@ -65,7 +65,7 @@ struct snapshot {
 	uint64_t commit_lsn;  /* the lsn of the last C, or where the stream began */
 	uint64_t definitions;
 	uint64_t turn;        /* the stream had so many messages when the last chunk had its turn */
-	int64_t list_at, look_at, lag_at, paced_at, said_at;
+	int64_t list_at, look_at, lag_at, seen_at, paced_at, said_at;
 	bool lagging;
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
 	uint64_t connect_lsn;
@@ -156,6 +156,13 @@ void snapshot_repeat_chunk(struct reader *, struct chunk *);
 
 /* Connect workers, and give them chunks. */
 int load_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
+
+/*
+ * Is the slot too far behind (lagging)?  And which of the streamed transactions do all see by now?
+ * Nothing is asked for while there are too many of which that is not known.
+ */
+#define PACE_MAX_STREAMED ((size_t)64 * 1024)
+int pace_look(struct reader *, int64_t now) __attribute__((warn_unused_result));
 
 /* Take note of the chunks that are stored. */
 void emit_stored(struct reader *);
