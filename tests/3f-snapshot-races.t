@@ -241,15 +241,26 @@ for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;' \
 	ok 'they came before chunks that had been read' came_between U
 	equal "rows that changed meanwhile are the new ones: ${key:-a primary key}" public.t
 done
-# In a transaction that is streamed while it runs, and so many that their keys are not kept.
-rows=30000
-fresh "ALTER DATABASE $PGDATABASE SET logical_decoding_work_mem = '64kB';"
+# So many that their keys are not kept.
+rows=60000
+fresh
 hold
-sql "BEGIN; UPDATE t SET n = id, id = -id WHERE id % 2 = 0;
-SAVEPOINT s; UPDATE t SET n = -1; ROLLBACK TO s; UPDATE t SET n = -2 WHERE id % 3 = 0; COMMIT"
+sql 'UPDATE t SET n = id'
 let_go
-came_whole U 25000
-equal 'a large transaction, and more rows than are remembered' public.t
+came_whole U 60000
+ok 'chunks that had been read are read again' logged 'a chunk is read again'
+equal 'more rows than are remembered' public.t
+rows=10000
+# In transactions that are streamed while they run; of the second one a part is rolled back.
+for part in '' 'SAVEPOINT s; UPDATE t SET n = -1; ROLLBACK TO s;'; do
+	fresh "ALTER DATABASE $PGDATABASE SET logical_decoding_work_mem = '64kB';"
+	hold
+	sql "BEGIN; UPDATE t SET n = id, id = -id WHERE id % 2 = 0; $part
+	UPDATE t SET n = -2 WHERE id % 3 = 0; COMMIT"
+	let_go
+	came_whole U 8333
+	equal "a large transaction: ${part:-whole}" public.t
+done
 sql "ALTER DATABASE $PGDATABASE RESET logical_decoding_work_mem"
 # Truncated: that touches every row.
 rows=10000
