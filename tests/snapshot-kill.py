@@ -118,8 +118,15 @@ class Session:
 
     def ask(self, statement):
         """Its SQLSTATE, and the lines that came."""
+        self.tell(statement)
+        return self.hear()
+
+    def tell(self, statement):
+        """Without waiting; it takes hear() later."""
         self.psql.stdin.write(statement + ";\n\\echo @done :SQLSTATE\n")
         self.psql.stdin.flush()
+
+    def hear(self):
         lines = []
         for line in self.psql.stdout:
             if line.startswith("@done "):
@@ -347,7 +354,7 @@ class Mover(Load):
         full = r.choice(["items", '"Mixed Case"', "loose", "whole", "parts1", "accounts"])
         fulls, roots = r.randint(1, 2), r.randint(0, 1)
         try:
-            s = Session(self.log)
+            s, other = Session(self.log), Session(self.log)
             self.test.begun.wait()
             while not self.test.enough.is_set():
                 time.sleep(r.random() * 0.4)
@@ -359,11 +366,31 @@ class Mover(Load):
                 if fulls and self.chance(0.2):
                     fulls -= 1
                     s.run("VACUUM FULL " + full)
+                if self.chance(0.5):
+                    self.stall(s, other)
                 self.make_room(s)
             s.close()
+            other.close()
         except Exception as error:
             self.error = repr(error)
             self.test.enough.set()
+
+    def stall(self, s, other):
+        """Commits wait for a standby that is not there: they are streamed, and not seen."""
+        table, key, name = self.random.choice([
+            ("items", "id", "items"), ('"Mixed Case"', '"The Id"', "mixed"),
+            ("parts", "id", "parts")])
+        n = self.size[name]
+        at = self.random.randint(1, n)
+        s.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        s.run("SELECT pg_reload_conf()")
+        time.sleep(0.02)
+        other.tell("UPDATE {} SET n = n + 1 WHERE {} BETWEEN {} AND {}".format(
+            table, key, at, at + n // 10))
+        time.sleep(self.random.random() * 0.8)
+        s.run("ALTER SYSTEM RESET synchronous_standby_names")
+        s.run("SELECT pg_reload_conf()")
+        other.hear()
 
     def make_room(self, s):
         """In blocks at the front, where then rows go that an update takes from the back."""
@@ -550,6 +577,7 @@ class Test:
             load.join(60)
             if load.error or load.is_alive():
                 self.wrong("session %d: %s" % (load.number, load.error or "does not end"))
+        psql("ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()")
         if self.failed:
             self.pipeline.kill(STAGES, signal.SIGKILL)
             return 1
