@@ -351,8 +351,8 @@ class Mover(Load):
 
     def run(self):
         r = self.random
-        full = r.choice(["items", '"Mixed Case"', "loose", "whole", "parts1", "accounts"])
-        fulls, roots = r.randint(1, 2), r.randint(0, 1)
+        full = r.choice(["items", "items", '"Mixed Case"', "loose", "whole", "parts1"])
+        fulls, roots = r.randint(1, 3), r.randint(0, 1)
         try:
             s, other = Session(self.log), Session(self.log)
             self.test.begun.wait()
@@ -363,9 +363,8 @@ class Mover(Load):
                     s.run("TRUNCATE parts")
                     s.run("INSERT INTO parts SELECT i, i % 4, 9, CASE WHEN i % 50 = 0 THEN big(i) END"
                         " FROM generate_series(1, {}) i".format(self.size["parts"] // 4))
-                if fulls and self.chance(0.2):
+                if fulls and self.chance(0.3) and s.run("VACUUM FULL " + full):
                     fulls -= 1
-                    s.run("VACUUM FULL " + full)
                 if self.chance(0.5):
                     self.stall(s, other)
                 self.make_room(s)
