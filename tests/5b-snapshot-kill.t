@@ -14,7 +14,7 @@ own_pg
 if [ -n "${LONG:-}" ]; then
 	seeds=$(seq 1 50) rows=${ROWS:-1000000}
 else
-	seeds='1 2' rows=${ROWS:-30000}
+	seeds='1 2' rows=${ROWS:-20000}
 fi
 seeds=${SEED:-$seeds}
 driver=$TOP/tests/snapshot-kill.py
@@ -28,7 +28,7 @@ ok "$rows rows" "$PYTHON" "$driver" tables --rows "$rows"
 # fast as it can.
 for seed in $seeds; do
 	if [ "$rows" -le 100000 ]; then
-		set -- --rate $((rows * 30)) --kills 8 --pause 0.8
+		set -- --rate $((rows * 30)) --kills 6 --pause 0.8
 	elif [ $((seed % 2)) -eq 0 ]; then
 		set -- --rate $((rows * 15)) --kills 20 --pause 4
 	else

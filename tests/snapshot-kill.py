@@ -19,6 +19,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -114,7 +115,7 @@ class Session:
             ["psql", "-XAtq", "-v", "VERBOSITY=sqlstate"], bufsize=1, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8",
             env=dict(os.environ, PGAPPNAME=name))
-        self.ask("SET lock_timeout = '2s'; SET client_min_messages = error")
+        self.ask("SET lock_timeout = '500ms'; SET client_min_messages = error")
 
     def ask(self, statement):
         """Its SQLSTATE, and the lines that came."""
@@ -309,8 +310,8 @@ class Load(threading.Thread):
             # psql sends several by one as several: a failed transaction runs into nothing.
             s.run(self.statement())
             if self.chance(0.03):
-                time.sleep(r.random() * 0.5)  # others go on
-        if self.chance(0.03):
+                time.sleep(r.random() * 0.3)  # others go on
+        if self.chance(0.02):
             time.sleep(r.random() * 1.5)
         if self.chance(0.05):
             s.run("ROLLBACK")
@@ -320,7 +321,7 @@ class Load(threading.Thread):
             # Of a failed transaction it is a rollback, without an error.
             s.run("PREPARE TRANSACTION '%s'" % name)
             if s.ask("SELECT 1 FROM pg_prepared_xacts WHERE gid = '%s'" % name)[1]:
-                self.prepared.append((name, time.monotonic() + r.random() * 2))
+                self.prepared.append((name, time.monotonic() + r.random()))
         else:
             s.run("COMMIT")
             self.committed += 1
@@ -355,6 +356,7 @@ class Mover(Load):
         fulls, roots = r.randint(1, 3), r.randint(0, 1)
         try:
             s, other = Session(self.log), Session(self.log)
+            s.run("SET lock_timeout = '2s'")
             self.test.begun.wait()
             while not self.test.enough.is_set():
                 time.sleep(r.random() * 0.4)
@@ -365,7 +367,7 @@ class Mover(Load):
                         " FROM generate_series(1, {}) i".format(self.size["parts"] // 4))
                 if fulls and self.chance(0.3) and s.run("VACUUM FULL " + full):
                     fulls -= 1
-                if self.chance(0.5):
+                if self.test.seed % 2 == 1 and self.chance(0.5):
                     self.stall(s, other)
                 self.make_room(s)
             s.close()
@@ -455,6 +457,7 @@ class Pipeline:
             else r.choice([30000, 200000, 1000000])
         read = ["pgcdc-read", "-v", "-d", "options='-c logical_decoding_work_mem=64kB'",
             "-s", t.name, "-p", t.name, "-a", sock, "--state", t.state_path,
+            "--control", t.dir + "/control",
             "--snapshot", "initial", "--snapshot-workers", str(r.randint(1, 3)),
             "--snapshot-chunk-bytes", str(chunk), "--proto", str(r.choice(protos)),
             "--toast", r.choice(["mark", "fetch"]),
@@ -476,6 +479,18 @@ class Pipeline:
         with open("%s/%s.%d.log" % (self.test.dir, stage, self.serial), "wb") as log:
             return subprocess.Popen(command, stdin=stdin, stderr=log,
                 stdout=subprocess.PIPE if piped else log)
+
+    def request(self, line):
+        """What the reader answers, or nothing."""
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(20)
+                s.connect(self.test.dir + "/control")
+                s.sendall(line.encode() + b"\n")
+                s.shutdown(socket.SHUT_WR)
+                return s.makefile(encoding="utf-8").read().strip()
+        except OSError:
+            return ""
 
     def logged(self, pattern):
         with open(self.read_log, encoding="utf-8", errors="replace") as log:
@@ -570,7 +585,7 @@ class Test:
         watch = Watch(self)
         for thread in loads + [watch]:
             thread.start()
-        self.torture(loads)
+        self.torture()
         self.enough.set()
         for load in loads:
             load.join(60)
@@ -595,23 +610,30 @@ class Test:
         self.again()
         return 1 if self.failed else 0
 
-    def torture(self, loads):
+    def torture(self):
         """Start, kill, start, until all is loaded and stages were killed often enough."""
         r = self.random
         order = [[s] for s in r.sample(STAGES, 3)]
         midway = []
         kills = 0
+        last = self.kills  # so many at most
+        again = r.choice(list(TABLES))  # loaded again, on demand, when all is loaded
         self.pipeline = p = Pipeline(self)
         while True:
             p.start()
             self.begun.set()
             # Sometimes one is killed that is not at work yet.
-            if kills >= self.kills or order or r.random() < 0.85:
+            if kills >= last or order or r.random() < 0.85:
                 if not self.wait(60, lambda: p.logged('msg="?streaming') or p.dead()):
                     self.wrong("the reader does not stream")
                     return
-            if kills >= self.kills:
+            if kills >= last and again is None:
                 break
+            if again is not None and (kills >= last or kills >= 3 and self.loaded()):
+                if not self.reload(again):
+                    return
+                again = None
+                last = kills + 2
             until = time.monotonic() + r.random() * self.pause
             while time.monotonic() < until and not p.dead():
                 time.sleep(0.01)
@@ -625,20 +647,36 @@ class Test:
             victims = order.pop() if order else r.choice(
                 [["read"], ["read"], ["map"], ["write"], ["write"], ["read", "write"], list(STAGES)])
             soft = not order and r.random() < 0.1
-            loaded = self.loaded()
-            if not loaded:
+            if not self.loaded():
                 midway += victims
             p.kill(["read"] if soft else victims, signal.SIGTERM if soft else signal.SIGKILL)
             kills += 1
-            if loaded and kills >= 3:
-                p.start()
-                break
-        if not self.wait(self.kills + 30 + self.rows // 2000, lambda: self.loaded() or p.dead()):
-            self.wrong("the tables are not loaded in time")
+        if not self.all_loaded():
+            return
         self.say("%d kills, of these while tables were loaded: %s" % (
             kills, ", ".join("%s %d" % (s, midway.count(s)) for s in STAGES)))
         if min(midway.count(s) for s in STAGES) == 0:
             self.wrong("not each stage was killed while tables were loaded")
+
+    def all_loaded(self):
+        p = self.pipeline
+        if self.wait(60 + self.rows // 1000, lambda: self.loaded() or p.dead()) and not p.dead():
+            return True
+        self.wrong("the tables are not loaded in time: %s, %s" % (
+            p.statuses(), p.request("status")))
+        return False
+
+    def reload(self, table):
+        """On demand, once more."""
+        if not self.all_loaded():
+            return False
+        answer = self.pipeline.request("snapshot " + table)
+        if not answer.startswith("ok "):
+            self.wrong("%s is not loaded again: %r" % (table, answer))
+            return False
+        if self.loaded():
+            self.say("%s was loaded again at once" % table)
+        return True
 
     def wait(self, seconds, condition):
         until = time.monotonic() + seconds
