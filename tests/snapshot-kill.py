@@ -5,7 +5,7 @@ document, and each document a row.
 
     snapshot-kill.py tables --rows N            make the tables, in the connection's database
     snapshot-kill.py run SEED --rows N --name NAME --dir DIR --standin URL --log FILE
-        [--rate BYTES] [--kills N] [--pause SECONDS] [--age SECONDS]
+        [--rate BYTES] [--kills N] [--pause SECONDS] [--age SECONDS] [--memory KB]
 
 NAME is slot, publication, and what the indexes' names begin with, in a database made by
 "tables".  FILE is the stand-in's log, which remembers deletes for longer than this takes.
@@ -284,6 +284,10 @@ class Load(threading.Thread):
     def large(self):
         """So much that the server streams it before it is committed."""
         r, k = self.random, self.key("items")
+        if self.chance(0.1):
+            # Of a million rows more than the reader keeps the keys of.
+            return "UPDATE items SET n = n + 1 WHERE id BETWEEN %d AND %d" % (
+                k, k + self.size["items"] // 5)
         return r.choice([
             "UPDATE items SET n = n + 1 WHERE id BETWEEN %d AND %d" % (k, k + 3000),
             "UPDATE parts SET n = n + 1 WHERE id BETWEEN %d AND %d" % (k // 3, k // 3 + 2000),
@@ -443,6 +447,7 @@ class Pipeline:
         self.test = test
         self.serial = 0
         self.process = {}
+        self.most = 0
 
     def start(self):
         t, r = self.test, self.test.random
@@ -502,7 +507,18 @@ class Pipeline:
     def statuses(self):
         return {s: self.process[s].poll() for s in STAGES}
 
+    def memory(self):
+        """The most that a reader ever had, in kB."""
+        try:
+            with open("/proc/%d/status" % self.process["read"].pid, encoding="ascii") as status:
+                found = re.search(r"VmHWM:\s*(\d+) kB", status.read())
+        except OSError:
+            return
+        if found:
+            self.most = max(self.most, int(found.group(1)))
+
     def kill(self, victims, how):
+        self.memory()
         for stage in victims:
             if self.process[stage].poll() is None:
                 self.process[stage].send_signal(how)
@@ -529,7 +545,7 @@ class Test:
     def __init__(self, o):
         self.seed, self.rows, self.name, self.dir = o.seed, o.rows, o.name, o.dir
         self.standin, self.rate, self.pause, self.kills = o.standin, o.rate, o.pause, o.kills
-        self.age, self.standin_log = o.age, o.log
+        self.age, self.memory, self.standin_log = o.age, o.memory, o.log
         self.state_path = self.dir + "/state"
         self.random = random.Random(o.seed)
         self.rest = self.random.choice([0.002, 0.01, 0.03])
@@ -602,6 +618,9 @@ class Test:
             sum(l.committed for l in loads),
             sum(int(psql("SELECT count(*) FROM " + t)) for t in TABLES)))
         self.ages(watch)
+        self.say("memory of the reader: %d kB" % self.pipeline.most)
+        if self.pipeline.most > self.memory and "PGCDC_TEST_SANITIZED" not in os.environ:
+            self.wrong("that is more than %d kB" % self.memory)
         if self.catalog() != before:
             self.wrong("the catalog is not what it was: %r, %r" % (before, self.catalog()))
         for table in TABLES:
@@ -809,6 +828,7 @@ def main():
     parser.add_argument("--kills", type=int, default=8, help="at most")
     parser.add_argument("--pause", type=float, default=0.8, help="between two, at most")
     parser.add_argument("--age", type=float, default=30, help="of a transaction, at most")
+    parser.add_argument("--memory", type=int, default=32768, help="of the reader, in kB, at most")
     o = parser.parse_args()
     if o.what == "tables":
         psql(SETUP + FILL % counts(o.rows))
