@@ -181,6 +181,40 @@ stop
 equal 'its large value is there' public.t
 rows=''
 
+# The same, and the stream is far behind: all chunks are stored before it brings the update.
+rows=600
+behind() {
+	fresh "INSERT INTO t VALUES (601, 0, repeat('y', 500), repeat('0123456789', 1000));
+	    INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(602, 640) i;
+	    DELETE FROM t WHERE id < 5;
+	    VACUUM t;"
+	slowly "$1"
+	wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+	walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")
+	kill -s STOP "$walsender"
+	sql "UPDATE t SET n = 4 WHERE id = 601"
+	is "$(sql "SELECT ctid::text LIKE '(0,%' FROM t WHERE id = 601")" t 'the row moved to a block that was read'
+	last=$(request status | sed -n 's/^table public.t [a-z]* [0-9]* \([0-9]*\) .*/\1/p')
+	wait_for 'all blocks are stored' 60 blocks_at_least public.t "$last"
+	ok 'the table is not loaded yet' not loaded public.t
+	is "$(frames | grep -c '^."U"')" 0 'the update is not streamed'
+}
+behind late
+kill -s CONT "$walsender"
+wait_for 'the table is loaded when the stream is there' 60 loaded public.t
+stop
+equal 'the large value that was not in any chunk is there' public.t
+behind later
+kill -9 "$READER"
+wait "$READER" 2>"$T/out"
+kill -s CONT "$walsender"
+ok 'the state file does not say that it is loaded' not grep -q loaded "$T/later.state"
+reader later --snapshot initial
+wait_for 'the table is loaded after a restart' 60 loaded public.t
+stop
+equal 'and the large value is there' public.t
+rows=''
+
 # Rows that change between their reading and their turn in the stream.  The output is stopped: what
 # was read waits.
 

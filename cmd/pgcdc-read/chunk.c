@@ -145,6 +145,9 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 		c->outcome = CHUNK_STALE;
 		return;
 	}
+	if (lsn_parse(PQgetvalue(res, 0, DEFINED_LOG_END),
+	        (size_t)PQgetlength(res, 0, DEFINED_LOG_END), &c->log_end) != 0)
+		c->log_end = UINT64_MAX;
 	c->new_filenode = number(res, 0, DEFINED_FILENODE);
 	c->blocks = number(res, 0, DEFINED_BLOCKS);
 	c->table_bytes = strtoull(PQgetvalue(res, 0, DEFINED_BYTES), NULL, 10);

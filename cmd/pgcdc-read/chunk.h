@@ -54,6 +54,7 @@ struct chunk {
 	uint32_t blocks;     /* what the table has now */
 	uint64_t table_bytes;
 	uint32_t new_filenode;
+	uint64_t log_end;    /* all commits that its snapshot sees are before */
 	struct buf message;  /* the definition found, as a Relation message */
 	char *filter;
 	uint64_t rows, bytes; /* that came */

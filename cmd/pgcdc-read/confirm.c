@@ -122,7 +122,8 @@ is_silent(const struct reader *r, int64_t now)
 static bool
 asks(const struct reader *r, int64_t now)
 {
-	return (r->o->until_caught_up && r->ended == NULL) || is_silent(r, now);
+	return ((r->o->until_caught_up || r->snapshot.awaits_stream) && r->ended == NULL) ||
+	    is_silent(r, now);
 }
 
 int64_t
@@ -139,7 +140,8 @@ confirm_due(const struct reader *r)
 		due = r->last_save + CONFIRM_US;
 	if (r->reply_wanted && r->last_status + REPLY_MIN_US < due)
 		due = r->last_status + REPLY_MIN_US;
-	if (r->o->until_caught_up && r->ended == NULL && r->last_status + ASK_US < due)
+	if ((r->o->until_caught_up || r->snapshot.awaits_stream) && r->ended == NULL &&
+	    r->last_status + ASK_US < due)
 		due = r->last_status + ASK_US;
 	if (news && r->last_status + CONFIRM_US < due)
 		due = r->last_status + CONFIRM_US;

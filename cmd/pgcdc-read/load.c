@@ -62,25 +62,6 @@ snapshot_repeat_chunk(struct reader *r, struct chunk *c)
 	snapshot_drop_chunk(r, c);
 }
 
-void
-snapshot_check_table(struct reader *r, struct table *t)
-{
-	struct state_table *entry;
-
-	if (t->state == TABLE_READING && t->ranges == 0 && t->unread == 0)
-		snapshot_close_table(r, t, TABLE_READ);
-	if (t->state != TABLE_READ || t->going > 0)
-		return;
-	t->state = TABLE_LOADED;
-	progress_loaded(r, t);
-	if (r->sink == SINK_NONE)
-		return;
-	entry = state_put(&r->state, t->heap);
-	*entry = (struct state_table) { .relid = t->heap, .filenode = t->filenode,
-		.blocks = t->blocks, .loaded = true };
-	r->snapshot.dirty = true;
-}
-
 /*
  * Asking
  */
@@ -294,6 +275,7 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 	case CHUNK_FINE:
 		if (t->state >= TABLE_READ)
 			break;
+		whole_saw(t, c->log_end, now);
 		if (reads(c)) {
 			came_whole(r, c, now);
 			return GO_ON;

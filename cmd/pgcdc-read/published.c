@@ -182,7 +182,8 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, uint32_t heap,
 	char *literal = pg_literal(conn, name);
 
 	buf_printf(sql,
-	    "SELECT pg_catalog.pg_current_snapshot(), pg_catalog.pg_relation_filenode(%" PRIu32 "),"
+	    "SELECT pg_catalog.pg_current_snapshot(), pg_catalog.pg_current_wal_insert_lsn(),"
+	    " pg_catalog.pg_relation_filenode(%" PRIu32 "),"
 	    " %s::pg_catalog.regclass::pg_catalog.oid,"
 	    " pg_catalog.pg_relation_size(%" PRIu32 ")"
 	    " / pg_catalog.current_setting('block_size')::int, pg_catalog.pg_table_size(%" PRIu32 "),"

@@ -46,6 +46,7 @@ void published_free_names(char **name, size_t n);
  */
 enum {
 	DEFINED_SNAPSHOT, /* pg_current_snapshot() */
+	DEFINED_LOG_END,  /* an LSN behind all commits that it sees */
 	DEFINED_FILENODE,
 	DEFINED_HEAP,     /* the OID that the name means now */
 	DEFINED_BLOCKS,   /* of the heap */

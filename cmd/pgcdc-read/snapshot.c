@@ -267,6 +267,8 @@ snapshot_tick(struct reader *r, int64_t now)
 
 	if (s->chunks > 0)
 		emit_stored(r);
+	if ((code = whole_tick(r, now)) != GO_ON)
+		return code;
 	if (!s->active || !session_streams(r) || r->ended != NULL)
 		return GO_ON;
 	if (s->unlisted && now >= s->list_at)

@@ -30,7 +30,8 @@
  *   is streamed.
  * - An update may move a row from a block that is yet to be read to one that was read before.
  *   The stream brings it, but for large values that the update left alone: so until a table is
- *   in the stream as a whole, they are fetched (toast.h).
+ *   in the stream as a whole, they are fetched (toast.h).  The stream may be far behind what the
+ *   chunks saw: it must come there, too (whole.c).
  *
  * listing.c finds the tables; barrier.c lets them wait; load.c reads chunks; emit.c puts them
  * into the stream, and sees to it that what is stored is known as such; snapshot.c looks what the
@@ -56,6 +57,8 @@ struct snapshot {
 	struct chunk **chunk; /* in the order in which they were asked for */
 	size_t chunks, cap;
 	size_t unread;        /* of these, those that are not in the stream yet */
+	size_t unstored;      /* tables that are in the stream as a whole, and not stored */
+	bool awaits_stream;   /* a table waits for the stream to come along */
 	uint32_t serial;      /* of the last spool */
 	struct touched touched;
 	struct visible_list streamed;
@@ -135,6 +138,12 @@ void snapshot_close_table(struct reader *, struct table *, enum table_state);
 
 /* Is it, and is it stored? */
 void snapshot_check_table(struct reader *, struct table *);
+
+/* A chunk saw what was committed before that LSN. */
+void whole_saw(struct table *, uint64_t log_end, int64_t now);
+
+/* Look at all tables that wait for the stream, or to be stored.  LOST, or GO_ON, or a status. */
+int whole_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
 
 /* So many heaps more of a published table are not in the stream. */
 void snapshot_open(struct snapshot *, uint32_t published, int heaps);

@@ -19,7 +19,7 @@ enum table_state {
 	TABLE_BARRED,  /* transactions are waited for; or nobody has looked yet which */
 	TABLE_UNKNOWN, /* it is to be measured */
 	TABLE_READING,
-	TABLE_READ,    /* all of it is in the stream */
+	TABLE_READ,    /* all of it is in the stream, see whole.c */
 	TABLE_LOADED,  /* and stored */
 	TABLE_FAILED,  /* given up: it was said why */
 };
@@ -53,6 +53,10 @@ struct table {
 	unsigned refusals;  /* one behind the other */
 	unsigned lockouts;
 	int64_t retry_at;
+	uint64_t log_end;   /* all commits that a chunk's snapshot saw are before */
+	int64_t log_end_at; /* when that was found */
+	bool log_flushed;   /* it is on disk since, or was put back to what is */
+	uint64_t unit;      /* seq of the last unit before the table became TABLE_READ */
 	uint64_t rows, bytes; /* put into the stream */
 	int64_t since;      /* when reading began */
 };
