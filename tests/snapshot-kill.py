@@ -429,8 +429,8 @@ class Watch(threading.Thread):
         s = Session(open(os.devnull, "w"), "watch")
         while not self.test.over.is_set():
             _, lines = s.ask("SELECT backend_type || E'\\t' || application_name || E'\\t' ||"
-                " extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity"
-                " WHERE xact_start IS NOT NULL AND application_name LIKE 'pgcdc%'")
+                " coalesce(extract(epoch FROM clock_timestamp() - xact_start), 0)"
+                " FROM pg_stat_activity WHERE application_name LIKE 'pgcdc%'")
             self.samples += 1
             for line in lines:
                 kind, name, age = line.split("\t")
@@ -726,7 +726,7 @@ class Test:
         self.say("%d looks at the server; its oldest transactions: %s" % (watch.samples,
             ", ".join("%s %.1f s" % x for x in sorted(watch.oldest.items()))))
         if not any(name.endswith("snapshot") for name in watch.oldest):
-            self.wrong("no transaction of a chunk was ever seen")
+            self.wrong("no worker was ever seen")
         for name, age in watch.oldest.items():
             # While the output is blocked, the server decodes inside of a transaction.
             if name != "walsender" and age > self.age:
