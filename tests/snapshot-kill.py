@@ -465,7 +465,7 @@ class Pipeline:
             "--control", t.dir + "/control",
             "--snapshot", "initial", "--snapshot-workers", str(r.randint(1, 3)),
             "--snapshot-chunk-bytes", str(chunk), "--proto", str(r.choice(protos)),
-            "--toast", r.choice(["mark", "fetch"]),
+            "--toast", t.toast,
             "--spool-mem", str(r.choice([0, 65536, 8388608])), "--spool-dir", t.dir]
         if t.rate:
             read += ["--snapshot-max-rate", str(t.rate)]
@@ -549,6 +549,8 @@ class Test:
         self.state_path = self.dir + "/state"
         self.random = random.Random(o.seed)
         self.rest = self.random.choice([0.002, 0.01, 0.03])
+        # One for all starts: what was left out because it was fetched must go on so.
+        self.toast = self.random.choice(["mark", "mark", "fetch"])
         self.begun, self.enough, self.over = (threading.Event() for _ in range(3))
         self.failed = False
 

@@ -127,6 +127,7 @@ snapshot_init(struct reader *r)
 		.relation = on_relation, .arg = r };
 	r->pgo.toast.wants = wants_whole_rows;
 	r->pgo.toast.wants_arg = r;
+	r->pgo.toast.gone = whole_gone;
 	s->workers = r->o->snapshot_workers;
 	s->worker = xcalloc(s->workers, sizeof(*s->worker));
 	s->all_wanted = r->o->snapshot != SNAPSHOT_NEVER;

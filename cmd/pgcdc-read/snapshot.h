@@ -142,6 +142,9 @@ void snapshot_check_table(struct reader *, struct table *);
 /* A chunk saw what was committed before that LSN. */
 void whole_saw(struct table *, uint64_t log_end, int64_t now);
 
+/* Of a published table, a row was gone already when its large values were fetched. */
+void whole_gone(void *reader, uint32_t relid);
+
 /* Look at all tables that wait for the stream, or to be stored.  LOST, or GO_ON, or a status. */
 int whole_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
 

@@ -53,7 +53,7 @@ struct table {
 	unsigned refusals;  /* one behind the other */
 	unsigned lockouts;
 	int64_t retry_at;
-	uint64_t log_end;   /* all commits that a chunk's snapshot saw are before */
+	uint64_t log_end;   /* the stream must come there; UINT64_MAX: to the log's end of now */
 	int64_t log_end_at; /* when that was found */
 	bool log_flushed;   /* it is on disk since, or was put back to what is */
 	uint64_t unit;      /* seq of the last unit before the table became TABLE_READ */

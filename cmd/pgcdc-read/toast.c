@@ -119,6 +119,8 @@ hand_over(struct fetch *w, const struct queued *q, void (*emit)(void *, struct r
 	if (q->lacking && q->fate == FOUND)
 		complete(row, q, w->lacks, &w->large);
 	if (q->lacking && q->fate == GONE) {
+		if (w->t->gone != NULL)
+			w->t->gone(w->t->wants_arg, q->relation->relid);
 		if (row->old_part == 0)
 			return;
 		row->letter = 'D';

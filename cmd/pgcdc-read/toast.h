@@ -20,6 +20,8 @@ struct toast {
 	/* Or for this table alone; NULL for none. */
 	bool (*wants)(void *, uint32_t relid);
 	void *wants_arg;
+	/* A row that lacked something was gone when it was looked for; or NULL.  Same argument. */
+	void (*gone)(void *arg, uint32_t relid);
 	enum pg_status (*room)(void *); /* called between larger pieces; NULL for none */
 	void *room_arg;
 	struct buf queue;  /* rows in their order */
