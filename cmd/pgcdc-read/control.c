@@ -11,6 +11,7 @@
 #include "usock.h"
 
 #define MAX_LINE ((size_t)1024 * 1024)
+#define MAX_OUT  ((size_t)64 * 1024) /* while so much of answers is not taken, nothing is asked */
 
 int
 control_open(struct reader *r)
@@ -103,14 +104,14 @@ take_line(struct reader *r, struct control_client *k, char *line)
 	return GO_ON;
 }
 
-/* Lines that came whole. */
+/* Lines that came whole, while answers are taken. */
 static int
 take_lines(struct reader *r, struct control_client *k)
 {
 	int code = GO_ON;
 	char *end;
 
-	while (code == GO_ON && k->in.len > 0 &&
+	while (code == GO_ON && k->in.len > 0 && k->out.len < MAX_OUT &&
 	    (end = memchr(k->in.data, '\n', k->in.len)) != NULL) {
 		size_t used = (size_t)(end - k->in.data) + 1;
 
@@ -122,27 +123,50 @@ take_lines(struct reader *r, struct control_client *k)
 	return code;
 }
 
+/* false: the client is gone. */
+static bool
+put_answers(struct control_client *k)
+{
+	size_t sent = 0;
+	ssize_t n = 0;
+
+	while (sent < k->out.len &&
+	    (n = write(k->fd, k->out.data + sent, k->out.len - sent)) > 0)
+		sent += (size_t)n;
+	if (sent > 0) {
+		k->out.len -= sent;
+		memmove(k->out.data, k->out.data + sent, k->out.len);
+	}
+	if (k->out.len == 0)
+		buf_trim(&k->out, MAX_OUT);
+	return k->out.len == 0 || n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
 /* Read and answer, as far as it goes.  The client is dropped when there is nothing more. */
 static int
 serve_client(struct reader *r, struct control_client *k)
 {
 	char bytes[4096];
-	ssize_t n = read(k->fd, bytes, sizeof(bytes));
+	ssize_t n = 0;
 	int code = GO_ON;
+	bool there;
+	size_t before;
 
-	if (n > 0) {
-		buf_add(&k->in, bytes, (size_t)n);
+	k->used = ++r->control.uses;
+	if (!k->ended && k->out.len < MAX_OUT) {
+		n = read(k->fd, bytes, sizeof(bytes));
+		if (n > 0)
+			buf_add(&k->in, bytes, (size_t)n);
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			k->ended = true;
+	}
+	/* What was written may make room for more of what was asked. */
+	do {
+		before = k->in.len;
 		code = take_lines(r, k);
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		k->ended = true;
-	}
-	while (k->out.len > 0 && (n = write(k->fd, k->out.data, k->out.len)) > 0) {
-		k->out.len -= (size_t)n;
-		memmove(k->out.data, k->out.data + n, k->out.len);
-	}
-	if (k->out.len > 0 && n < 0 && errno != EAGAIN && errno != EINTR)
-		drop(k);
-	else if ((k->ended && k->out.len == 0) || k->in.len > MAX_LINE)
+		there = put_answers(k);
+	} while (there && code == GO_ON && k->in.len < before);
+	if (!there || (k->ended && k->out.len == 0) || k->in.len > MAX_LINE)
 		drop(k);
 	return code;
 }
@@ -157,22 +181,25 @@ control_poll(const struct reader *r, struct pollfd *p)
 		const struct control_client *k = &c->client[i];
 
 		p[i + 1] = (struct pollfd) { .fd = c->path != NULL ? k->fd : -1,
-			.events = (short)((k->ended ? 0 : POLLIN) | (k->out.len > 0 ? POLLOUT : 0)) };
+			.events = (short)((k->ended || k->out.len >= MAX_OUT ? 0 : POLLIN) |
+			    (k->out.len > 0 ? POLLOUT : 0)) };
 	}
 }
 
 static void
 take_client(struct control *c)
 {
+	struct control_client *k = &c->client[0];
 	int fd = usock_accept(c->listen_fd, c->path);
 
-	for (size_t i = 0; fd >= 0 && i < CONTROL_CLIENTS; i++)
-		if (c->client[i].fd < 0) {
-			c->client[i].fd = fd;
-			return;
-		}
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < CONTROL_CLIENTS && k->fd >= 0; i++)
+		if (c->client[i].fd < 0 || c->client[i].used < k->used)
+			k = &c->client[i];
+	if (k->fd >= 0)
+		drop(k);
+	*k = (struct control_client) { .fd = fd, .used = ++c->uses };
 }
 
 int

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
 
@@ -17,6 +18,7 @@
  *				since the start, then "ok"
  */
 
+/* When they are all taken, a new client has the place of the one that was silent for longest. */
 #define CONTROL_CLIENTS 4
 #define CONTROL_POLLED  (CONTROL_CLIENTS + 1)
 
@@ -24,12 +26,14 @@ struct control_client {
 	int fd; /* -1: free */
 	struct buf in, out;
 	bool ended; /* it sends no more */
+	uint64_t used; /* by the count of what all of them did, when it did something */
 };
 
 struct control {
 	const char *path; /* NULL: there is none */
 	int listen_fd;
 	struct control_client client[CONTROL_CLIENTS];
+	uint64_t uses;
 };
 
 struct reader;
