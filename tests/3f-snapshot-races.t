@@ -387,13 +387,13 @@ fresh
 slowly killed
 wait_for 'loading began' 20 blocks_at_least public.t 3
 state_has() {
-	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading/\1/p' "$T/$_reader.state")" -ge "$1" ]
+	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state")" -ge "$1" ]
 }
 wait_for 'the state file knows' 20 state_has 3
 kill -9 "$READER"
 wait "$READER" 2>"$T/out"
 sql "UPDATE t SET n = 8; INSERT INTO t SELECT i, 9 FROM generate_series(1001, 3000) i"
-was=$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading/\1/p' "$T/killed.state")
+was=$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/killed.state")
 rm "$T/killed.log"
 reader killed
 wait_for 'it goes on' 20 logged "to be read.* table=public.t from=$was"

@@ -22,10 +22,11 @@ put_copy(struct buf *sql, const struct chunk *c, PGconn *conn)
 		buf_printf(sql, "%s%s", i ? "," : "", name);
 		PQfreemem(name);
 	}
-	buf_printf(sql,
-	    " FROM ONLY %s WHERE ctid >= '(%" PRIu32 ",0)'::pg_catalog.tid"
-	    " AND ctid < '(%" PRIu32 ",0)'::pg_catalog.tid",
-	    t->name, c->range.from, c->range.to);
+	buf_printf(sql, " FROM ONLY %s WHERE ctid >= '(%" PRIu32 ",0)'::pg_catalog.tid", t->name,
+	    c->range.from);
+	/* Whatever was moved behind its blocks since they were counted, too. */
+	if (!t->at_once)
+		buf_printf(sql, " AND ctid < '(%" PRIu32 ",0)'::pg_catalog.tid", c->range.to);
 	if (t->filter != NULL)
 		buf_printf(sql, " AND (%s)", t->filter);
 	buf_adds(sql, ") TO STDOUT;");
@@ -43,7 +44,8 @@ chunk_ask(struct chunk *c, const struct chunk_context *x, PGconn *conn)
 	    "SET LOCAL lock_timeout = '1s';"
 	    "LOCK TABLE ONLY %s IN ACCESS SHARE MODE;",
 	    t->name);
-	published_define(&sql, conn, x->version, t->heap, t->published, t->name, t->by);
+	published_define(&sql, conn, x->version, x->publications, x->n_publications, t->heap,
+	    t->published, t->name, t->by);
 	buf_addc(&sql, ';');
 	c->filenode = t->filenode;
 	if (c->range.from < c->range.to) {
@@ -129,7 +131,8 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 	struct visible seen;
 
 	if (PQntuples(res) == 0 || PQgetisnull(res, 0, DEFINED_FILENODE) ||
-	    number(res, 0, DEFINED_HEAP) != c->table->heap) {
+	    number(res, 0, DEFINED_HEAP) != c->table->heap ||
+	    strtoll(PQgetvalue(res, 0, DEFINED_PRINT), NULL, 10) != c->table->print) {
 		c->outcome = CHUNK_CHANGED;
 		return;
 	}

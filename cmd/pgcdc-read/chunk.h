@@ -67,6 +67,8 @@ struct chunk_context {
 	struct spools *spools;
 	const struct visible_list *streamed;
 	uint64_t version; /* the server's */
+	char *const *publications;
+	size_t n_publications;
 };
 
 /* Send the query.  false: the connection is broken. */

@@ -177,7 +177,7 @@ emit_stored(struct reader *r)
 		if (r->sink != SINK_NONE && current && t->state < TABLE_LOADED && t->measured) {
 			entry = state_put(&r->state, t->heap);
 			*entry = (struct state_table) { .relid = t->heap,
-				.filenode = t->filenode, .blocks = emit_done(s, t) };
+				.filenode = t->filenode, .blocks = emit_done(s, t), .print = t->print };
 			s->dirty = true;
 		}
 		snapshot_check_table(r, t);

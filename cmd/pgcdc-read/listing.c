@@ -6,6 +6,7 @@
 #include "log.h"
 #include "published.h"
 #include "session.h"
+#include "utf8.h"
 
 #define LIST_US INT64_C(1000000) /* how often the tables are listed at most */
 
@@ -39,6 +40,28 @@ set_text(char **to, const char *text)
 	*to = xstrdup(text);
 }
 
+static const char published_changed[] =
+    "what publications say of a table changed: its snapshot begins again";
+
+/*
+ * It is published in another way, or it was out for a while: some of its changes may not be
+ * streamed, or not as that table's.
+ */
+static void
+restart_published(struct reader *r, struct table *t, uint32_t as)
+{
+	struct snapshot *s = &r->snapshot;
+
+	log_warn(published_changed, kv_str("table", t->name));
+	snapshot_open(s, t->published, -1);
+	snapshot_open(s, as, 1);
+	t->published = as;
+	t->relation = NULL;
+	table_restart(t, ++s->touched.now);
+	*state_put(&r->state, t->heap) = (struct state_table) { .relid = t->heap };
+	s->dirty = true;
+}
+
 /* A row of published_list: is the table to be loaded, and how is it called now? */
 static int
 take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only, size_t n_only)
@@ -48,6 +71,7 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 	uint32_t as = (uint32_t)strtoul(PQgetvalue(res, row, PUBLISHED_AS), NULL, 10);
 	struct table *t = oidmap_get(&s->by_heap, heap);
 	struct state_table *known = state_find(&r->state, heap);
+	int64_t print = strtoll(PQgetvalue(res, row, PUBLISHED_PRINT), NULL, 10);
 	bool named = only == NULL, wanted;
 
 	for (size_t i = 0; i < n_only && !named; i++)
@@ -68,6 +92,12 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 		return EXIT_PERMANENT;
 	}
 	if (t == NULL) {
+		if (known != NULL && known->blocks > 0 && known->print != print) {
+			log_warn(published_changed,
+			    kv_str("table", PQgetvalue(res, row, PUBLISHED_NAME)));
+			known->blocks = 0;
+			s->dirty = true;
+		}
 		t = add_table(r, heap);
 		t->published = as;
 		t->fresh = known == NULL || known->blocks == 0;
@@ -77,34 +107,46 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 			(void)state_put(&r->state, heap);
 			s->dirty = true;
 		}
-	} else if (t->published != as) {
-		snapshot_open(s, t->published, -1);
-		snapshot_open(s, as, 1);
-		t->published = as;
-		t->untrusted = ++s->touched.now;
-		t->relation = NULL;
-		if (t->state == TABLE_READING)
-			t->state = TABLE_UNKNOWN;
+	} else if (t->print != print) {
+		restart_published(r, t, as);
 	}
+	t->print = print;
+	t->at_once = r->o->no_origin || *PQgetvalue(res, row, PUBLISHED_UPDATES) == 'f';
 	set_text(&t->name, PQgetvalue(res, row, PUBLISHED_NAME));
 	set_text(&t->by, PQgetvalue(res, row, PUBLISHED_BY));
 	t->listed = true;
 	return GO_ON;
 }
 
-/* --snapshot-tables, as heaps.  An exit status, LOST, or GO_ON. */
+/* Each once: names may overlap. */
+static void
+add_heap(uint32_t **heap, size_t *n, uint32_t new)
+{
+	for (size_t i = 0; i < *n; i++)
+		if ((*heap)[i] == new)
+			return;
+	*heap = xrealloc(*heap, (*n + 1) * sizeof(**heap));
+	(*heap)[(*n)++] = new;
+}
+
+/* Tables by their names, as heaps.  An exit status, LOST, or GO_ON. */
 static int
 find_named(struct reader *r, char **name, size_t names, uint32_t **heap, size_t *n,
     char **trouble)
 {
 	PGresult *res;
-	enum pg_status status =
-	    published_named(&r->pgo.relations.catalog, name, names, &res);
+	enum pg_status status;
 	struct buf why = { 0 };
 
 	*heap = NULL;
 	*trouble = NULL;
 	*n = 0;
+	for (size_t i = 0; i < names; i++)
+		if (!utf8_valid(name[i], strlen(name[i]))) {
+			*trouble = xstrdup("a table's name is not UTF-8");
+			return GO_ON;
+		}
+	status = published_named(&r->pgo.relations.catalog, name, names, &res);
 	if (status != PG_OK)
 		return link_failed(r, status);
 	*heap = xcalloc(1, sizeof(**heap));
@@ -116,8 +158,7 @@ find_named(struct reader *r, char **name, size_t names, uint32_t **heap, size_t 
 				    PQgetvalue(res, i, NAMED_TROUBLE));
 			continue;
 		}
-		*heap = xrealloc(*heap, (*n + 1) * sizeof(**heap));
-		(*heap)[(*n)++] = (uint32_t)strtoul(PQgetvalue(res, i, NAMED_HEAP), NULL, 10);
+		add_heap(heap, n, (uint32_t)strtoul(PQgetvalue(res, i, NAMED_HEAP), NULL, 10));
 	}
 	if (res == NULL)
 		buf_adds(&why, "a snapshot needs a second connection");
@@ -194,6 +235,45 @@ look_for_standby(struct reader *r, bool *standby)
 	return link_failed(r, status);
 }
 
+/* The state file, too, has tables that are gone: they would be half loaded for ever. */
+static void
+forget_gone(struct reader *r, const PGresult *res)
+{
+	struct snapshot *s = &r->snapshot;
+	bool loading = false;
+
+	for (size_t i = r->state.n; i-- > 0;) {
+		uint32_t heap = r->state.table[i].relid;
+
+		if (r->state.table[i].loaded)
+			continue;
+		if (is_listed(res, heap) || oidmap_get(&s->by_heap, heap) != NULL) {
+			loading = true;
+			continue;
+		}
+		log_warn("a table that was loaded in part is gone or not published any more",
+		    kv_uint("oid", heap));
+		state_remove(&r->state, heap);
+		s->dirty = true;
+	}
+	/* Once: where it was begun, and interrupted, it goes on. */
+	s->again = s->again && !loading;
+}
+
+static int
+take_rows(struct reader *r, const PGresult *res, const uint32_t *only, size_t n_only)
+{
+	struct snapshot *s = &r->snapshot;
+	int code = GO_ON;
+
+	forget_gone(r, res);
+	for (size_t i = 0; i < s->tables; i++)
+		s->table[i]->listed = false;
+	for (int i = 0; i < PQntuples(res) && code == GO_ON; i++)
+		code = take_listed(r, res, i, r->o->snapshot_tables ? only : NULL, n_only);
+	return code;
+}
+
 int
 listing_make(struct reader *r, int64_t now)
 {
@@ -237,10 +317,8 @@ listing_make(struct reader *r, int64_t now)
 			    kv_str("remedy", "ALTER PUBLICATION ... ADD TABLE"));
 			code = EXIT_PERMANENT;
 		}
-	for (size_t i = 0; i < s->tables; i++)
-		s->table[i]->listed = false;
-	for (int i = 0; i < PQntuples(res) && code == GO_ON; i++)
-		code = take_listed(r, res, i, r->o->snapshot_tables ? only : NULL, n_only);
+	if (code == GO_ON)
+		code = take_rows(r, res, only, n_only);
 	PQclear(res);
 	free(only);
 	if (code != GO_ON)
@@ -284,15 +362,11 @@ load_again(struct reader *r, uint32_t heap)
 	}
 	if (t == NULL)
 		return;
-	t->asked = t->fresh = true;
-	/* Whatever is under way was asked for before. */
-	t->untrusted = ++s->touched.now;
-	t->ranges = 0;
-	t->measured = t->looked = false;
-	t->rows = t->bytes = 0;
+	t->asked = true;
 	if (t->state >= TABLE_READ)
 		snapshot_open(s, t->published, 1);
-	t->state = TABLE_BARRED;
+	/* Whatever is under way was asked for before. */
+	table_restart(t, ++s->touched.now);
 	for (size_t i = 0; i < s->first; i++)
 		if (s->table[i] == t)
 			s->first = i;
@@ -326,6 +400,11 @@ snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trou
 	}
 	for (size_t i = 0; res != NULL && i < *n && *trouble == NULL; i++)
 		*trouble = trouble_with(res, heap[i]);
+	/* What the server refuses is the request's fault: the stream goes on. */
+	if (*code == EXIT_PERMANENT && *trouble == NULL) {
+		*trouble = xstrdup("the server refuses to tell: the log says why");
+		*code = GO_ON;
+	}
 	if (res == NULL && *trouble == NULL)
 		*trouble = xstrdup("the server cannot be asked now");
 	PQclear(res);

@@ -22,7 +22,8 @@ static struct chunk_context
 context(struct reader *r)
 {
 	return (struct chunk_context) { .spools = &r->snapshot.spools,
-		.streamed = &r->snapshot.streamed, .version = r->server.version };
+		.streamed = &r->snapshot.streamed, .version = r->server.version,
+		.publications = r->o->publications, .n_publications = r->o->n_publications };
 }
 
 static bool
@@ -74,6 +75,8 @@ blocks_of_chunk(const struct reader *r, const struct table *t)
 	    (t->block_bytes > least ? t->block_bytes : least);
 	uint32_t n = (uint32_t)blocks;
 
+	if (t->at_once)
+		return UINT32_MAX;
 	return n >> t->shrink > 0 ? n >> t->shrink : 1;
 }
 
@@ -180,7 +183,8 @@ measured(struct reader *r, struct chunk *c, int64_t now)
 		if (t->measured)
 			log_warn("a table was rewritten or truncated: its snapshot begins again",
 			    kv_str("table", t->name));
-		else if (known != NULL && known->filenode == c->new_filenode && !known->loaded)
+		else if (known != NULL && known->filenode == c->new_filenode && !known->loaded &&
+		    !t->at_once)
 			from = known->blocks;
 		t->filenode = c->new_filenode;
 		t->blocks = c->blocks;
@@ -189,6 +193,9 @@ measured(struct reader *r, struct chunk *c, int64_t now)
 		t->block_bytes = c->blocks ? (double)c->table_bytes / c->blocks : 1;
 		t->since = now;
 		t->shrink = 0;
+		if (t->at_once)
+			log_info("a table is read in one transaction: not all of its updates are published",
+			    kv_str("table", t->name));
 		log_debug("a table is to be read", kv_str("table", t->name),
 		    kv_uint("from", from), kv_uint("blocks", t->blocks),
 		    kv_uint("filenode", t->filenode));
@@ -231,7 +238,7 @@ changed(struct reader *r, const struct chunk *c, int64_t now)
 {
 	struct table *t = c->table;
 
-	/* Its name, or what it is published as, may be another one. */
+	/* Its name, or how it is published, may be another one; see listing.c. */
 	if (!c->found)
 		r->snapshot.unlisted = true;
 	if (t->state == TABLE_READING)
@@ -353,7 +360,12 @@ lost(struct reader *r, struct worker *w, enum worker_event event, int64_t now)
 	for (size_t i = 0; i < r->snapshot.workers; i++)
 		if (r->snapshot.worker[i].conn != NULL)
 			return GO_ON;
-	return r->o->snapshot != SNAPSHOT_NEVER ? EXIT_PERMANENT : GO_ON;
+	if (r->o->snapshot == SNAPSHOT_NEVER)
+		return GO_ON;
+	log_error("a snapshot needs connections of its own, and the server refuses the first one",
+	    kv_str("remedy", "let the user connect as often as --snapshot-workers says, and once "
+	                     "more, beside the replication connection (CONNECTION LIMIT)"));
+	return EXIT_PERMANENT;
 }
 
 int

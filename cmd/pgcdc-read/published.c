@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,17 +26,33 @@ put_literals(struct buf *sql, PGconn *conn, char *const *text, size_t n)
  * it the uppermost that it lists.  Over all publications the uppermost counts, and of their
  * columns and filters those of the publications that say so.
  */
-static const char list_head[] =
-    "WITH RECURSIVE pub AS (SELECT oid, puballtables AS whole, pubviaroot AS root"
+static const char pub[] =
+    "WITH RECURSIVE pub AS (SELECT oid, xmin AS version, puballtables AS whole,"
+    " pubviaroot AS root, pubupdate AS updates"
     " FROM pg_catalog.pg_publication WHERE pubname IN (";
-static const char list_up[] =
-    ")), heap AS (SELECT oid, relispartition FROM pg_catalog.pg_class"
-    " WHERE relkind IN ('r', 'f') AND oid >= 16384 AND relpersistence <> 't'),"
-    " up (heap, oid, level, more) AS (SELECT oid, oid, 0, relispartition FROM heap"
-    " UNION ALL SELECT up.heap, c.oid, up.level + 1, c.relispartition FROM up"
+static const char heap_of[] = ")), heap AS (SELECT oid, relispartition FROM pg_catalog.pg_class WHERE ";
+static const char up[] =
+    "), up (heap, oid, level, more, version) AS (SELECT oid, oid, 0, relispartition, '' FROM heap"
+    " UNION ALL SELECT up.heap, c.oid, up.level + 1, c.relispartition, i.xmin::text FROM up"
     " JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid AND up.more"
-    " JOIN pg_catalog.pg_class c ON c.oid = i.inhparent),"
-    " listed AS (SELECT up.heap, pub.oid AS pub, CASE WHEN pub.root THEN max(up.level) ELSE 0 END"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.inhparent)";
+/*
+ * All that the above follows from, and the rows of the catalog that say so: what left a
+ * publication and came back is another row.
+ */
+static const char prints_head[] =
+    ", prints AS (SELECT up.heap, pg_catalog.hashtextextended(string_agg(pg_catalog.format("
+    "'%s %s %s %s %s %s', pub.oid, pub.version, up.oid, up.version, pr.oid, ";
+static const char prints_middle[] =
+    "), ';' ORDER BY pub.oid, up.level), 0) AS print FROM up CROSS JOIN pub"
+    " LEFT JOIN pg_catalog.pg_publication_rel pr ON pr.prpubid = pub.oid AND pr.prrelid = up.oid";
+static const char prints_schemas[] =
+    " LEFT JOIN pg_catalog.pg_class c ON c.oid = up.oid"
+    " LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = pub.oid"
+    " AND pn.pnnspid = c.relnamespace";
+static const char prints_tail[] = " GROUP BY up.heap)";
+static const char listed[] =
+    ", listed AS (SELECT up.heap, pub.oid AS pub, CASE WHEN pub.root THEN max(up.level) ELSE 0 END"
     " AS level FROM up JOIN pub ON pub.whole OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel"
     " WHERE prpubid = pub.oid AND prrelid = up.oid)";
 static const char list_schemas[] =
@@ -46,17 +63,39 @@ static const char list_tail[] =
     " GROUP BY up.heap, pub.oid, pub.root),"
     " top AS (SELECT heap, max(level) AS level FROM listed GROUP BY heap)"
     " SELECT top.heap, up.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),"
-    " string_agg(listed.pub::text, ',' ORDER BY listed.pub),"
+    " string_agg(listed.pub::text, ',' ORDER BY listed.pub), prints.print,"
+    " bool_and(pub.updates),"
     " CASE WHEN c.relkind = 'f' THEN 'it is a foreign table'"
     " WHEN c.relpersistence = 'u' THEN 'it is unlogged' END"
     " FROM top JOIN listed ON listed.heap = top.heap AND listed.level = top.level"
+    " JOIN pub ON pub.oid = listed.pub JOIN prints ON prints.heap = top.heap"
     " JOIN up ON up.heap = top.heap AND up.level = top.level"
     " JOIN pg_catalog.pg_class c ON c.oid = top.heap"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     /* A publication of all tables is silent about those that it cannot have. */
     " WHERE c.relispartition OR (c.relkind = 'r' AND c.relpersistence = 'p')"
-    " GROUP BY top.heap, up.oid, n.nspname, c.relname, c.relkind, c.relpersistence"
-    " ORDER BY n.nspname, c.relname";
+    " GROUP BY top.heap, up.oid, n.nspname, c.relname, c.relkind, c.relpersistence,"
+    " prints.print ORDER BY n.nspname, c.relname";
+
+/* The beginning of a query: pub, up and prints, of those heaps. */
+static void
+put_prints(struct buf *sql, PGconn *conn, uint64_t version, char *const *publications, size_t n,
+    const char *heaps)
+{
+	bool schemas = version >= COLUMN_LISTS;
+
+	buf_adds(sql, pub);
+	put_literals(sql, conn, publications, n);
+	buf_adds(sql, heap_of);
+	buf_adds(sql, heaps);
+	buf_adds(sql, up);
+	buf_adds(sql, prints_head);
+	buf_adds(sql, schemas ? "pn.oid" : "''");
+	buf_adds(sql, prints_middle);
+	if (schemas)
+		buf_adds(sql, prints_schemas);
+	buf_adds(sql, prints_tail);
+}
 
 enum pg_status
 published_list(struct catalog *c, uint64_t version, char *const *publications, size_t n,
@@ -68,15 +107,61 @@ published_list(struct catalog *c, uint64_t version, char *const *publications, s
 	*res = NULL;
 	if (status != PG_OK || c->conn == NULL)
 		return status;
-	buf_adds(&sql, list_head);
-	put_literals(&sql, c->conn, publications, n);
-	buf_adds(&sql, list_up);
+	put_prints(&sql, c->conn, version, publications, n,
+	    "relkind IN ('r', 'f') AND oid >= 16384 AND relpersistence <> 't'");
+	buf_adds(&sql, listed);
 	if (version >= COLUMN_LISTS)
 		buf_adds(&sql, list_schemas);
 	buf_adds(&sql, list_tail);
 	status = catalog_query(c, buf_cstr(&sql), "cannot list the published tables", res);
 	buf_free(&sql);
 	return status;
+}
+
+/* A part of a name as SQL has it, with quotes or in lower case: its end, or NULL: it is none. */
+static const char *
+parse_part(const char *p, struct buf *part)
+{
+	if (*p == '"') {
+		for (p++; *p != '"' || p[1] == '"'; p++) {
+			if (*p == '\0')
+				return NULL;
+			p += *p == '"';
+			buf_addc(part, *p);
+		}
+		p++;
+	} else {
+		for (; *p != '\0' && *p != '.'; p++) {
+			if (strchr("\" \t\r\n\f\v", *p) != NULL)
+				return NULL;
+			buf_addc(part, *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p);
+		}
+	}
+	return part->len > 0 ? p : NULL;
+}
+
+/* What names mean by SQL's rules, as rows of (place, name, schema, table); nulls: nothing. */
+static void
+put_names(struct buf *sql, PGconn *conn, char *const *name, size_t n)
+{
+	static char public[] = "public";
+
+	for (size_t i = 0; i < n; i++) {
+		struct buf part[2] = { { 0 }, { 0 } };
+		const char *p = parse_part(name[i], &part[0]);
+		bool has_schema = p != NULL && *p == '.';
+		char *text[3] = { name[i], public, NULL };
+
+		if (has_schema)
+			p = parse_part(p + 1, &part[1]);
+		text[1] = has_schema ? buf_cstr(&part[0]) : public;
+		text[2] = buf_cstr(&part[has_schema]);
+		buf_printf(sql, "%s(%zu,", i ? "," : "", i);
+		put_literals(sql, conn, text, p != NULL && *p == '\0' ? 3 : 1);
+		buf_adds(sql, p != NULL && *p == '\0' ? ")" : ",NULL,NULL)");
+		buf_free(&part[0]);
+		buf_free(&part[1]);
+	}
 }
 
 enum pg_status
@@ -88,26 +173,30 @@ published_named(struct catalog *c, char *const *name, size_t n, PGresult **res)
 	*res = NULL;
 	if (status != PG_OK || c->conn == NULL)
 		return status;
-	buf_adds(&sql, "WITH RECURSIVE named AS (SELECT place - 1 AS place, coalesce("
-	    "(SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-	    " ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = name),"
-	    /* What is no name is no table: to_regclass would make an error of some. */
-	    " CASE WHEN name ~ '^(\"([^\"]|\"\")+\"|[^\".[:space:]]+)\\.(\"([^\"]|\"\")+\"|[^\".[:space:]]+)$'"
-	    " THEN pg_catalog.to_regclass(name) END,"
-	    " CASE WHEN name ~ '^(\"([^\"]|\"\")+\"|[^\".[:space:]]+)$'"
-	    " THEN pg_catalog.to_regclass('public.' || name) END)::oid AS oid"
-	    " FROM unnest(ARRAY[");
-	put_literals(&sql, c->conn, name, n);
-	buf_adds(&sql, "]::text[]) WITH ORDINALITY n (name, place)),"
-	    " down (place, oid) AS (SELECT place, oid FROM named UNION ALL SELECT down.place,"
-	    " i.inhrelid FROM down JOIN pg_catalog.pg_class c ON c.oid = down.oid"
-	    " AND c.relkind = 'p' JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid)"
-	    " SELECT down.place, CASE WHEN c.relkind = 'r' AND c.relpersistence = 'p' THEN c.oid END,"
-	    " CASE c.relkind WHEN 'r' THEN CASE c.relpersistence WHEN 'u' THEN 'it is unlogged'"
+	/* Not by to_regclass, which makes errors of what the user must not look into. */
+	buf_adds(&sql, "WITH RECURSIVE given (place, name, nsp, rel) AS (VALUES");
+	put_names(&sql, c->conn, name, n);
+	buf_adds(&sql, "), class AS (SELECT c.oid, n.nspname::text AS nsp, c.relname::text AS rel"
+	    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace),"
+	    " candidate AS (SELECT place, oid, 1 AS rank FROM given JOIN class"
+	    " ON class.nsp || '.' || class.rel = given.name"
+	    " UNION ALL SELECT place, oid, 2 FROM given JOIN class"
+	    " ON class.nsp = given.nsp::text AND class.rel = given.rel::text),"
+	    " named AS (SELECT place, (array_agg(oid ORDER BY rank))[1] AS oid,"
+	    " count(oid) FILTER (WHERE rank = 1) > 1 AS many"
+	    " FROM given LEFT JOIN candidate USING (place) GROUP BY place),"
+	    " down (place, oid, many) AS (SELECT place, oid, many FROM named UNION ALL"
+	    " SELECT down.place, i.inhrelid, many FROM down JOIN pg_catalog.pg_class c"
+	    " ON c.oid = down.oid AND c.relkind = 'p'"
+	    " JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid)"
+	    " SELECT down.place, CASE WHEN c.relkind = 'r' AND c.relpersistence = 'p' AND NOT many"
+	    " THEN c.oid END, CASE WHEN many"
+	    " THEN 'there are several of that name: put its parts into double quotes'"
+	    " ELSE CASE c.relkind WHEN 'r' THEN CASE c.relpersistence WHEN 'u' THEN 'it is unlogged'"
 	    " WHEN 't' THEN 'it is temporary' END WHEN 'f' THEN 'it is a foreign table'"
 	    " WHEN 'v' THEN 'it is a view' WHEN 'm' THEN 'it is a materialized view'"
 	    " WHEN 'p' THEN NULL ELSE CASE WHEN c.oid IS NULL THEN 'there is none of that name'"
-	    " ELSE 'it is no table' END END"
+	    " ELSE 'it is no table' END END END"
 	    " FROM down LEFT JOIN pg_catalog.pg_class c ON c.oid = down.oid ORDER BY 1, 3, 2");
 	status = catalog_query(c, buf_cstr(&sql), "cannot look for tables", res);
 	buf_free(&sql);
@@ -176,13 +265,17 @@ put_publications(struct buf *sql, uint64_t version, uint32_t as, const char *by)
 }
 
 void
-published_define(struct buf *sql, PGconn *conn, uint64_t version, uint32_t heap, uint32_t as,
-    const char *name, const char *by)
+published_define(struct buf *sql, PGconn *conn, uint64_t version,
+    char *const *publications, size_t n, uint32_t heap, uint32_t as, const char *name,
+    const char *by)
 {
-	char *literal = pg_literal(conn, name);
+	char *literal = pg_literal(conn, name), only[32];
 
+	(void)snprintf(only, sizeof(only), "oid = %" PRIu32, heap);
+	put_prints(sql, conn, version, publications, n, only);
 	buf_printf(sql,
-	    "SELECT pg_catalog.pg_current_snapshot(), pg_catalog.pg_current_wal_insert_lsn(),"
+	    " SELECT (SELECT print FROM prints), pg_catalog.pg_current_snapshot(),"
+	    " pg_catalog.pg_current_wal_insert_lsn(),"
 	    " pg_catalog.pg_relation_filenode(%" PRIu32 "),"
 	    " %s::pg_catalog.regclass::pg_catalog.oid,"
 	    " pg_catalog.pg_relation_size(%" PRIu32 ")"

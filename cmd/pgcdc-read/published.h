@@ -18,6 +18,9 @@ enum {
 	PUBLISHED_AS,       /* OID of the table that its rows are published as */
 	PUBLISHED_NAME,     /* the heap's, for SQL */
 	PUBLISHED_BY,       /* OIDs of the publications that say how, joined by commas */
+	PUBLISHED_PRINT,    /* a number, another one when any of this changes, or is taken away
+	                       and put back */
+	PUBLISHED_UPDATES,  /* false: some of these publications leave out updates */
 	PUBLISHED_TROUBLE,  /* why it cannot be read, or null */
 };
 enum pg_status published_list(struct catalog *, uint64_t version, char *const *publications,
@@ -26,7 +29,7 @@ enum pg_status published_list(struct catalog *, uint64_t version, char *const *p
 /*
  * What tables are meant by names, each schema.table, with quotes as SQL has them, or as they
  * are, or without a schema, which means public?  A row for each heap with a name's number, from
- * 0, and the heap's OID; for a table that has none, a null and why.
+ * 0, and the heap's OID; for a table that has none, a null and why.  Names are valid UTF-8.
  */
 enum { NAMED_NUMBER, NAMED_HEAP, NAMED_TROUBLE };
 enum pg_status published_named(struct catalog *, char *const *name, size_t n, PGresult **res)
@@ -42,9 +45,11 @@ void published_free_names(char **name, size_t n);
 /*
  * Append a query, for a transaction that has the heap locked, for how its rows are published: a
  * row for each published column in their order, or one with nulls where there is none.  heap,
- * as, name and by are published_list's.
+ * as, name and by are published_list's.  DEFINED_PRINT is to be compared with what
+ * that said before the rest is believed.
  */
 enum {
+	DEFINED_PRINT,    /* as PUBLISHED_PRINT; may be null */
 	DEFINED_SNAPSHOT, /* pg_current_snapshot() */
 	DEFINED_LOG_END,  /* an LSN behind all commits that it sees */
 	DEFINED_FILENODE,
@@ -61,7 +66,8 @@ enum {
 	DEFINED_TYPMOD,
 	DEFINED_IN_IDENTITY,
 };
-void published_define(struct buf *sql, PGconn *, uint64_t version, uint32_t heap, uint32_t as,
-    const char *name, const char *by);
+void published_define(struct buf *sql, PGconn *, uint64_t version,
+    char *const *publications, size_t n, uint32_t heap, uint32_t as, const char *name,
+    const char *by);
 
 #endif

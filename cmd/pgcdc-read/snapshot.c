@@ -177,8 +177,7 @@ begin(struct reader *r)
 		state_free(&r->state);
 	for (size_t i = 0; i < r->state.n; i++)
 		loading = loading || !r->state.table[i].loaded;
-	/* Once: where it was begun, and interrupted, it goes on. */
-	s->again = r->o->snapshot_again && !loading;
+	s->again = r->o->snapshot_again;
 	s->active = s->unlisted = s->all_wanted || loading;
 	s->commit_lsn = r->server.start;
 }

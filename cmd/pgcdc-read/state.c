@@ -28,16 +28,20 @@ damaged(const struct state *s, int line)
 	return -1;
 }
 
-/* "OID filenode blocks word": the word is "loading" or "loaded". */
+/* "OID filenode blocks loading print", or "OID filenode blocks loaded". */
 static int
 take_table(struct state *s, const char *value)
 {
-	struct state_table t, *entry;
+	struct state_table t = { 0 }, *entry;
 	char word[8];
 	int end = 0;
 
 	if (sscanf(value, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %7s%n", &t.relid, &t.filenode,
-	        &t.blocks, word, &end) != 4 || value[end] != '\0')
+	        &t.blocks, word, &end) != 4)
+		return -1;
+	value += end;
+	if (*value != '\0' &&
+	    (sscanf(value, " %" SCNd64 "%n", &t.print, &end) != 1 || value[end] != '\0'))
 		return -1;
 	t.loaded = strcmp(word, "loaded") == 0;
 	if (!t.loaded && strcmp(word, "loading") != 0)
@@ -179,8 +183,12 @@ print(const struct state *s, struct buf *b)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct state_table *t = &s->table[i];
 
-		buf_printf(b, "table %" PRIu32 " %" PRIu32 " %" PRIu32 " %s\n", t->relid,
-		    t->filenode, t->blocks, t->loaded ? "loaded" : "loading");
+		buf_printf(b, "table %" PRIu32 " %" PRIu32 " %" PRIu32, t->relid, t->filenode,
+		    t->blocks);
+		if (t->loaded)
+			buf_adds(b, " loaded\n");
+		else
+			buf_printf(b, " loading %" PRId64 "\n", t->print);
 	}
 	buf_adds(b, "end\n");
 }

@@ -23,6 +23,7 @@ struct state_table {
 	uint32_t filenode; /* whose blocks they are: a table that is rewritten gets another */
 	uint32_t blocks;   /* those below are loaded */
 	bool loaded;       /* all are */
+	int64_t print;     /* what publications said of it, see published.h; not when loaded */
 };
 
 struct state {

@@ -12,6 +12,18 @@ table_reset(struct table *t, uint32_t from)
 		table_give_back(t, (struct range) { from, t->blocks });
 }
 
+void
+table_restart(struct table *t, uint64_t now)
+{
+	t->fresh = true;
+	t->untrusted = now;
+	t->ranges = 0;
+	t->measured = t->looked = false;
+	t->said_at = 0;
+	t->rows = t->bytes = 0;
+	t->state = TABLE_BARRED;
+}
+
 bool
 table_take(struct table *t, uint32_t blocks, struct range *out)
 {

@@ -29,6 +29,8 @@ struct table {
 	uint32_t published; /* that of the table that its rows are published as */
 	char *name;         /* as SQL has it, schema.table */
 	char *by;           /* OIDs of the publications that say how */
+	int64_t print;      /* PUBLISHED_PRINT, of all this */
+	bool at_once;       /* in one chunk: an update that moves a row may not be streamed */
 	enum table_state state;
 	bool asked;         /* while the reader ran: it is no reason to end the program */
 	bool listed;        /* by the last look at the catalog */
@@ -60,6 +62,12 @@ struct table {
 	uint64_t rows, bytes; /* put into the stream */
 	int64_t since;      /* when reading began */
 };
+
+/*
+ * Forget what is known of it: it is loaded from its first block on, after its barrier.  Chunks
+ * that were asked for before touch "now" are not its own any more.
+ */
+void table_restart(struct table *, uint64_t now);
 
 /* All blocks from that one on are to be read. */
 void table_reset(struct table *, uint32_t from);
