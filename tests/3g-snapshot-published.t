@@ -1,0 +1,218 @@
+#!/bin/sh
+# Snapshots of tables whose publication changes meanwhile, or has not all of their changes; and
+# requests that cannot be met.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+own_pg
+pg_db
+# shellcheck source=snapshot.sh
+. "$TOP/tests/snapshot.sh"
+version=$(sql 'SHOW server_version_num')
+
+# fresh PUBLICATION [STATEMENTS]: table t, some 15 rows in a block, nothing read yet.
+fresh() {
+	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
+	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
+	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
+	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
+	DROP TABLE IF EXISTS t, kept, r, leaf1, leaf2;
+	CREATE TABLE t (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
+	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, 300) i; ${2:-}
+	CREATE PUBLICATION $ID $1;
+	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+}
+# slowly NAME [OPTION...]: a reader that loads a block at a time, some ten a second.
+slowly() {
+	_name=$1
+	shift
+	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
+	    --snapshot-max-rate 75000 "$@"
+}
+frames() {
+	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+}
+# unseen STATEMENTS: while no chunk is asked for.
+unseen() {
+	kill -s STOP "$READER"
+	wait_for 'no chunk is being read' 20 no_chunk
+	sql "$1"
+	kill -s CONT "$READER"
+}
+no_chunk() {
+	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+	    AND application_name = 'pgcdc-read snapshot'")" = 0 ]
+}
+
+# Taken out of the publication: nothing more of it is read, least of all what was never published.
+list=''
+[ "$version" -lt 150000 ] || list='(id, n) WHERE (id % 2 = 0)'
+fresh "FOR TABLE t $list"
+slowly out --snapshot-max-rate 100
+wait_for 'loading began' 20 blocks_at_least public.t 1
+sql "ALTER PUBLICATION $ID DROP TABLE t"
+wait_for 'it is left' 20 logged 'gone or not published any more.*table=public.t'
+ok 'it is not loaded' not loaded public.t
+[ "$version" -lt 150000 ] || is "$(frames | grep -c '^."S".*xxx')" 0 'no column was read that is not published'
+stop
+ok 'the state file does not know it any more' not grep -q '^table' "$T/out.state"
+
+# Out, and in again before anybody looked: what changed meanwhile is not streamed.
+fresh 'FOR TABLE t'
+slowly back
+wait_for 'loading began' 20 blocks_at_least public.t 2
+unseen "ALTER PUBLICATION $ID DROP TABLE t; UPDATE t SET n = 5 WHERE id = 1;
+    ALTER PUBLICATION $ID ADD TABLE t"
+wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.t'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'a table that was out for a while is whole' public.t
+# The same, while no reader runs.
+fresh 'FOR TABLE t'
+slowly between
+state_has() {
+	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state")" -ge "$1" ]
+}
+wait_for 'the state file knows of blocks' 20 state_has 2
+kill -9 "$READER"
+wait "$READER" 2>"$T/out"
+sql "ALTER PUBLICATION $ID DROP TABLE t; UPDATE t SET n = 5 WHERE id = 1;
+    ALTER PUBLICATION $ID ADD TABLE t"
+reader between --snapshot initial
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+ok 'it began again' logged 'what publications say of a table changed.*table=public.t'
+equal 'a table that was out between two readers is whole' public.t
+# The publication was made anew, or left out updates for a while.
+for change in "BEGIN; DROP PUBLICATION $ID; CREATE PUBLICATION $ID FOR TABLE t; COMMIT" \
+    "ALTER PUBLICATION $ID SET (publish = 'insert'); UPDATE t SET n = 7 WHERE id = 1;
+    ALTER PUBLICATION $ID SET (publish = 'insert, update, delete, truncate')"; do
+	fresh 'FOR TABLE t'
+	slowly anew
+	wait_for 'loading began' 20 blocks_at_least public.t 2
+	unseen "$change"
+	wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.t'
+	wait_for 'the table is loaded' 60 loaded public.t
+	stop
+	equal "whole after ${change%%;*}" public.t
+done
+
+# A partition that is detached, or attached, while it is loaded: its rows are another table's.
+leaves="CREATE TABLE r (id int PRIMARY KEY, name text) PARTITION BY RANGE (id);
+    CREATE TABLE leaf1 PARTITION OF r FOR VALUES FROM (0) TO (1000);
+    INSERT INTO r SELECT i, repeat('x', 500) FROM generate_series(1, 300) i;"
+fresh 'FOR ALL TABLES WITH (publish_via_partition_root)' "DROP TABLE t; $leaves"
+slowly detach
+wait_for 'loading began' 20 blocks_at_least public.leaf1 2
+unseen 'ALTER TABLE r DETACH PARTITION leaf1'
+wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.leaf1'
+wait_for 'the table is loaded' 60 loaded public.leaf1
+stop
+equal 'a partition that was detached is whole' public.leaf1
+fresh 'FOR ALL TABLES WITH (publish_via_partition_root)' \
+    "DROP TABLE t; $leaves ALTER TABLE r DETACH PARTITION leaf1;"
+slowly attach
+wait_for 'loading began' 20 blocks_at_least public.leaf1 2
+unseen 'ALTER TABLE r ATTACH PARTITION leaf1 FOR VALUES FROM (0) TO (1000)'
+wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.leaf1'
+wait_for 'the table is loaded' 60 loaded public.leaf1
+stop
+equal 'the root of one that was attached has its rows' public.r
+
+# Updates that are not published move rows to blocks that were read, and behind the last one.
+fresh "FOR TABLE t WITH (publish = 'insert')"
+bg moving psql -XAtqc "DO \$\$ BEGIN LOOP UPDATE t SET n = n + 1 WHERE id >= 200; COMMIT;
+    PERFORM pg_sleep(0.01); END LOOP; END \$\$"
+slowly inserts
+wait_for 'the table is loaded' 60 loaded public.t
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %LOOP UPDATE%'
+    AND pid <> pg_backend_pid()" >"$T/out"
+stop
+sql 'SELECT id FROM t' | sort >"$T/expected"
+frames | jq -r 'select(.[0] == "S") | .[2][0]' | sort >"$T/got"
+same "$T/got" "$T/expected" 'each row is loaded once where updates are not published'
+ok 'it is said' logged 'a table is read in one transaction.*table=public.t'
+
+# A table that was dropped when it was half loaded is no reason not to load the others again.
+fresh 'FOR TABLE kept, t' "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2);"
+slowly again
+wait_for 'one is stored' 20 loaded public.kept
+half() {
+	grep -q '^table .* loading' "$T/again.state"
+}
+wait_for 'the state file says so' 20 half
+kill -9 "$READER"
+wait "$READER" 2>"$T/out"
+sql 'DROP TABLE t'
+rm -f "$T/again.frames"
+reader again --snapshot initial --snapshot-again
+wait_for 'the other is loaded' 60 loaded public.kept
+stop
+is "$(frames | grep -c '^."S"')" 2 'again'
+ok 'the one that is gone is forgotten' not half
+
+# Requests that cannot be met have an answer, and the reader goes on.
+fresh 'FOR TABLE t' "DROP SCHEMA IF EXISTS a, \"a.b\", hidden CASCADE; DROP ROLE IF EXISTS $ID;
+    CREATE SCHEMA a; CREATE SCHEMA \"a.b\"; CREATE SCHEMA hidden;
+    CREATE TABLE a.\"b.c\" (i int); CREATE TABLE \"a.b\".c (i int);
+    CREATE ROLE $ID LOGIN REPLICATION PASSWORD 'pass'; GRANT SELECT ON t TO $ID;"
+PGUSER=$ID PGPASSWORD=pass reader requests
+wait_for 'it takes requests' 20 request status
+like "$(request 'snapshot a.b.c')" '^error a.b.c: there are several of that name' 'a name of two tables'
+is "$(request 'snapshot a."b.c"')" 'error a table is not in the publication: ALTER PUBLICATION ... ADD TABLE' \
+    'with quotes it is one'
+is "$(pgcdc-read --control "$T/requests.control" --request "$(printf 'snapshot t\377')" 2>&1)" \
+    "error a table's name is not UTF-8" 'bytes that are no text'
+is "$(request 'snapshot hidden.nope')" 'error hidden.nope: there is none of that name' \
+    'a schema that the user must not look into'
+for name in '"t' '""' 'public."t' 't.' '.t' 'a."""' 't"t"'; do
+	like "$(request "snapshot $name")" '^error .*: there is none of that name' "no name: $name"
+done
+sql 'REVOKE SELECT ON pg_catalog.pg_publication_rel FROM public'
+is "$(request 'snapshot t')" 'error the server refuses to tell: the log says why' 'a catalog that the user must not read'
+sql 'GRANT SELECT ON pg_catalog.pg_publication_rel TO public'
+is "$(request 'snapshot t T public.t "t", "public"."t"')" 'ok 1' 'one table by many names'
+wait_for 'it is loaded' 60 loaded public.t
+
+# Clients that ask and do not read, or that do nothing.
+"$PYTHON" - "$T/requests.control" >"$T/got" <<'END'
+import select, socket, sys
+
+def client():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    return s
+
+deaf = client()
+deaf.setblocking(False)
+sent = 0
+while sent < 16 << 20 and select.select([], [deaf], [], 2)[1]:
+    try:
+        sent += deaf.send(b'status\n' * 1000)
+    except BlockingIOError:
+        pass
+print('the reader stopped reading' if sent < 4 << 20 else 'it took %d bytes' % sent)
+idle = [client() for _ in range(4)]
+other = client()
+other.settimeout(20)
+other.sendall(b'status\n')
+print(other.makefile().readline().split()[0])
+deaf = client()
+deaf.sendall(b'status\n' * 20000)
+deaf.shutdown(socket.SHUT_WR)
+print(deaf.makefile().read().count('ok\n'))
+END
+cat >"$T/expected" <<'END'
+the reader stopped reading
+table
+20000
+END
+same "$T/got" "$T/expected" 'clients that do not read, or do nothing, are in nobody'"'"'s way'
+stop
+
+# A user that may not connect so often.
+fresh 'FOR TABLE t' "GRANT SELECT ON t TO $ID; ALTER ROLE $ID CONNECTION LIMIT 1;"
+PGUSER=$ID PGPASSWORD=pass reader limited --snapshot initial
+wait_exit 'no connection for a snapshot is an error' 20 "$READER" 100
+ok 'which is said' logged 'error .*connections of its own.*remedy="let the user connect'
+done_testing
