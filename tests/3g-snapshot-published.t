@@ -140,13 +140,14 @@ wait_for 'one is stored' 20 loaded public.kept
 half() {
 	grep -q '^table .* loading' "$T/again.state"
 }
-wait_for 'the state file says so' 20 half
+wait_for 'the state file says so' 20 grep -q '^table .* loaded' "$T/again.state"
+wait_for 'the other is loaded in part' 20 half
 kill -9 "$READER"
 wait "$READER" 2>"$T/out"
 sql 'DROP TABLE t'
 rm -f "$T/again.frames"
 reader again --snapshot initial --snapshot-again
-wait_for 'the other is loaded' 60 loaded public.kept
+wait_for 'the one that is there is loaded' 60 loaded public.kept
 stop
 is "$(frames | grep -c '^."S"')" 2 'again'
 ok 'the one that is gone is forgotten' not half

@@ -30,7 +30,8 @@ static const char pub[] =
     "WITH RECURSIVE pub AS (SELECT oid, xmin AS version, puballtables AS whole,"
     " pubviaroot AS root, pubupdate AS updates"
     " FROM pg_catalog.pg_publication WHERE pubname IN (";
-static const char heap_of[] = ")), heap AS (SELECT oid, relispartition FROM pg_catalog.pg_class WHERE ";
+static const char heap_of[] =
+    ")), heap AS (SELECT oid, relispartition FROM pg_catalog.pg_class WHERE ";
 static const char up[] =
     "), up (heap, oid, level, more, version) AS (SELECT oid, oid, 0, relispartition, '' FROM heap"
     " UNION ALL SELECT up.heap, c.oid, up.level + 1, c.relispartition, i.xmin::text FROM up"
@@ -265,9 +266,8 @@ put_publications(struct buf *sql, uint64_t version, uint32_t as, const char *by)
 }
 
 void
-published_define(struct buf *sql, PGconn *conn, uint64_t version,
-    char *const *publications, size_t n, uint32_t heap, uint32_t as, const char *name,
-    const char *by)
+published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *publications,
+    size_t n, uint32_t heap, uint32_t as, const char *name, const char *by)
 {
 	char *literal = pg_literal(conn, name), only[32];
 

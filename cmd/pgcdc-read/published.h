@@ -66,8 +66,7 @@ enum {
 	DEFINED_TYPMOD,
 	DEFINED_IN_IDENTITY,
 };
-void published_define(struct buf *sql, PGconn *, uint64_t version,
-    char *const *publications, size_t n, uint32_t heap, uint32_t as, const char *name,
-    const char *by);
+void published_define(struct buf *sql, PGconn *, uint64_t version, char *const *publications,
+    size_t n, uint32_t heap, uint32_t as, const char *name, const char *by);
 
 #endif

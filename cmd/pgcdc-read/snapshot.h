@@ -32,6 +32,10 @@
  *   The stream brings it, but for large values that the update left alone: so until a table is
  *   in the stream as a whole, they are fetched (toast.h).  The stream may be far behind what the
  *   chunks saw: it must come there, too (whole.c).
+ * - The stream must tell of all that happens to the table's rows meanwhile, under its name: each
+ *   chunk compares what the publications say of it, and the table begins again where that is
+ *   something else (published.h).  Where they leave out updates, which may move rows, the table
+ *   is one chunk.
  *
  * listing.c finds the tables; barrier.c lets them wait; load.c reads chunks; emit.c puts them
  * into the stream, and sees to it that what is stored is known as such; snapshot.c looks what the
