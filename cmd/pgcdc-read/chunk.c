@@ -151,6 +151,7 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 	if (lsn_parse(PQgetvalue(res, 0, DEFINED_LOG_END),
 	        (size_t)PQgetlength(res, 0, DEFINED_LOG_END), &c->log_end) != 0)
 		c->log_end = UINT64_MAX;
+	c->log_end = pg_log_end(c->log_end);
 	c->new_filenode = number(res, 0, DEFINED_FILENODE);
 	c->blocks = number(res, 0, DEFINED_BLOCKS);
 	c->table_bytes = strtoull(PQgetvalue(res, 0, DEFINED_BYTES), NULL, 10);

@@ -55,11 +55,12 @@ struct chunk {
 	uint64_t table_bytes;
 	uint32_t new_filenode;
 	uint64_t log_end;    /* all commits that its snapshot sees are before */
+	int64_t read_at;     /* when it came whole */
 	struct buf message;  /* the definition found, as a Relation message */
 	char *filter;
 	uint64_t rows, bytes; /* that came */
 	uint64_t largest;
-	uint64_t unit;       /* seq of the last unit with its rows */
+	uint64_t unit;       /* seq of the last unit with its rows, or who touched them */
 };
 
 /* Everything that a chunk's results are judged by. */

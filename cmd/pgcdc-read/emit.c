@@ -11,10 +11,12 @@
 #define MAX_SHRINK 20
 
 static struct chunk *
-next_chunk(const struct snapshot *s)
+next_chunk(const struct reader *r)
 {
+	const struct snapshot *s = &r->snapshot;
+
 	for (size_t i = 0; i < s->chunks; i++)
-		if (s->chunk[i]->state == CHUNK_READ)
+		if (s->chunk[i]->state == CHUNK_READ && whole_on_disk(r, s->chunk[i]))
 			return s->chunk[i];
 	return NULL;
 }
@@ -27,7 +29,7 @@ snapshot_pending(const struct reader *r)
 	if (s->unread == 0 || r->pgo.in_transaction || r->pgo.in_unit || r->ended != NULL ||
 	    units_full(&r->units) || fdout_pending(&r->out) >= OUT_HIGH || !session_streams(r))
 		return false;
-	return next_chunk(s) != NULL;
+	return next_chunk(r) != NULL;
 }
 
 bool
@@ -97,7 +99,7 @@ int
 snapshot_emit(struct reader *r)
 {
 	struct snapshot *s = &r->snapshot;
-	struct chunk *c = next_chunk(s);
+	struct chunk *c = next_chunk(r);
 	struct table *t = c->table;
 	size_t start = r->out.buf.len;
 	enum pg_status status;
@@ -120,17 +122,22 @@ snapshot_emit(struct reader *r)
 		snapshot_check_table(r, t);
 		return GO_ON;
 	}
+	if (c->log_end > r->state.seen)
+		r->state.seen = c->log_end;
 	while (n == 1 && r->out.buf.len - start < PIECE)
 		n = put_row(r, c);
 	if (r->pgo.in_unit) {
-		c->unit = pgoutput_close_chunk(&r->pgo, s->commit_lsn);
+		uint64_t seq = pgoutput_close_chunk(&r->pgo, s->commit_lsn);
+
 		if (r->sink != SINK_NONE)
-			units_add(&r->units, c->unit, s->commit_lsn);
+			units_add(&r->units, seq, s->commit_lsn);
 	}
 	if (n < 0)
 		return EXIT_TEMPORARY;
 	if (n > 0)
 		return GO_ON;
+	/* Also of rows that were left out: who touched them is in the stream, and to be stored. */
+	c->unit = r->pgo.seq;
 	c->state = CHUNK_EMITTED;
 	s->unread--;
 	t->unread--;

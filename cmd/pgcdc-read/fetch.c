@@ -2,11 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdio.h"
 #include "fetch.h"
 #include "log.h"
 #include "visible.h"
 
 #define VISIBLE_MS 10
+#define VISIBLE_US INT64_C(5000000)
 #define ANSWER_US  INT64_C(600000000)
 
 void
@@ -46,16 +48,34 @@ visible(struct toast *t, const char *snapshot, uint32_t xid)
 	return true;
 }
 
-enum pg_status
-fetch_await_visible(struct fetch *w, uint32_t xid)
+/* It was waited for so long that it is said; and is it let go? */
+static bool
+lets_go(struct toast *t, uint32_t xid)
 {
+	if (!t->stalled)
+		log_warn("a transaction is streamed, and not seen by others: it waits for a "
+		         "synchronous standby",
+		    kv_uint("xid", xid),
+		    kv_str("then", t->fetch ? "large values can be fetched"
+		                            : "its table is read once more"),
+		    kv_str("remedy", "see synchronous_standby_names; this reader should not be one"));
+	t->stalled = true;
+	return !t->fetch;
+}
+
+enum pg_status
+fetch_await_visible(struct fetch *w, uint32_t xid, bool *seen)
+{
+	struct toast *t = w->t;
+	int64_t since = now_us();
+
 	for (;;) {
 		PGresult *res;
 		enum pg_status status = catalog_query(&w->rs->catalog,
 		    "SELECT pg_catalog.pg_current_snapshot()", "cannot look at what is committed",
 		    &res);
-		bool seen;
 
+		*seen = true;
 		if (status != PG_OK)
 			return status;
 		if (res == NULL) {
@@ -63,9 +83,13 @@ fetch_await_visible(struct fetch *w, uint32_t xid)
 			    kv_str("remedy", "let the user connect twice, or --toast mark"));
 			return PG_PERMANENT;
 		}
-		seen = visible(w->t, PQgetvalue(res, 0, 0), xid);
+		*seen = visible(t, PQgetvalue(res, 0, 0), xid);
 		PQclear(res);
-		if (seen)
+		if (*seen) {
+			t->stalled = false;
+			return PG_OK;
+		}
+		if ((t->stalled || now_us() - since >= VISIBLE_US) && lets_go(t, xid))
 			return PG_OK;
 		status = pg_wait_ms(&w->rs->catalog.wait, VISIBLE_MS);
 		if (status != PG_OK)

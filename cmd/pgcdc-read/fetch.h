@@ -59,9 +59,10 @@ void fetch_warn(struct fetch *, const struct relation *, const char *reason);
 
 /*
  * Wait until others see what the transaction did: with synchronous replication it is in the
- * stream before.
+ * stream before.  Where only tables that are being loaded need it, not for ever, for all that
+ * is streamed waits, too, and that transaction perhaps for this reader: then *seen is false.
  */
-enum pg_status fetch_await_visible(struct fetch *, uint32_t xid)
+enum pg_status fetch_await_visible(struct fetch *, uint32_t xid, bool *seen)
     __attribute__((warn_unused_result));
 
 /*

@@ -16,10 +16,6 @@
 #define SILENCE_US      (120 * SECOND_US) /* where the server has no wal_sender_timeout */
 #define QUIET_US        (5 * SECOND_US) /* behind a large row, before its memory is given back */
 
-/* WAL page header sizes, src/include/access/xlog_internal.h. */
-#define WAL_PAGE      8192
-#define WAL_LONG_HEAD 40
-
 void
 link_set_timeout(struct reader *r)
 {
@@ -113,14 +109,13 @@ begin(struct reader *r)
 	r->last_save = now_us() - SECOND_US;
 	r->stop_at = r->o->endpos;
 	if (r->o->until_caught_up) {
-		/* At a page's start the insert position is behind the page's header. */
-		r->stop_at = r->server.insert_lsn;
-		if (r->stop_at % WAL_PAGE <= WAL_LONG_HEAD)
-			r->stop_at -= r->stop_at % WAL_PAGE;
+		r->stop_at = pg_log_end(r->server.insert_lsn);
 		/* By then all is on disk that was committed before, also asynchronously. */
 		r->stop_check_at = now_us() + SECOND_US +
 		    3000 * (int64_t)r->server.wal_writer_delay_ms;
 	}
+	/* What it takes for lost is lost in the file, too, before that says that nothing is. */
+	snapshot_connected(r, false);
 	r->state.acked = r->flush_lsn;
 	if (state_save(&r->state) != 0)
 		return errno == EACCES || errno == ENOENT || errno == ENOTDIR || errno == EROFS
@@ -128,7 +123,6 @@ begin(struct reader *r)
 		    : EXIT_TEMPORARY;
 	emit_hello(r, run);
 	r->started = true;
-	snapshot_connected(r, false);
 	log_info("streaming", kv_str("slot", r->o->slot), kv_lsn("from", r->server.start),
 	    kv_str("database", r->server.database), kv_uint("server", r->server.version),
 	    kv_int("proto", r->server.proto));

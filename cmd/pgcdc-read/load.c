@@ -16,6 +16,9 @@
 #define LOCKED_US   INT64_C(500000)
 #define RETRY_US    INT64_C(1000000)
 #define REFUSED_US  INT64_C(60000000)
+#define MAX_RESTARTS 30
+#define OFF_DISK    ((size_t)64) /* so many chunks may wait for the log */
+
 #define SAY_US      (10 * SECOND_US)
 
 static struct chunk_context
@@ -168,6 +171,19 @@ define(struct reader *r, struct table *t, struct chunk *c)
 	return GO_ON;
 }
 
+/* Nothing helps. */
+static int
+refused(struct reader *r, struct table *t)
+{
+	if (!t->asked)
+		return EXIT_PERMANENT;
+	log_error("the snapshot of a table is given up", kv_str("table", t->name));
+	t->ranges = 0;
+	t->untrusted = ++r->snapshot.touched.now;
+	snapshot_close_table(r, t, TABLE_FAILED);
+	return GO_ON;
+}
+
 /* The table was looked at under a lock: which of its blocks are to be read? */
 static int
 measured(struct reader *r, struct chunk *c, int64_t now)
@@ -179,6 +195,13 @@ measured(struct reader *r, struct chunk *c, int64_t now)
 
 	if (code != GO_ON)
 		return code;
+	if (t->restarts > MAX_RESTARTS) {
+		log_error("large values of a table cannot be fetched while it is loaded",
+		    kv_str("table", t->name),
+		    kv_str("remedy", "REPLICA IDENTITY FULL for the time of loading; and with "
+		                     "synchronous replication, name the standbys, without this reader"));
+		return refused(r, t);
+	}
 	if (!t->measured || t->filenode != c->new_filenode) {
 		if (t->measured)
 			log_warn("a table was rewritten or truncated: its snapshot begins again",
@@ -220,19 +243,6 @@ say_delay(struct table *t, const char *why, int64_t now, uint32_t xid)
 		log_info(why, kv_str("table", t->name));
 }
 
-/* Nothing helps. */
-static int
-refused(struct reader *r, struct table *t)
-{
-	if (!t->asked)
-		return EXIT_PERMANENT;
-	log_error("the snapshot of a table is given up", kv_str("table", t->name));
-	t->ranges = 0;
-	t->untrusted = ++r->snapshot.touched.now;
-	snapshot_close_table(r, t, TABLE_FAILED);
-	return GO_ON;
-}
-
 static int
 changed(struct reader *r, const struct chunk *c, int64_t now)
 {
@@ -259,6 +269,7 @@ came_whole(struct reader *r, struct chunk *c, int64_t now)
 	uint64_t rate = r->o->snapshot_max_rate;
 
 	c->state = CHUNK_READ;
+	c->read_at = now;
 	t->refusals = t->lockouts = 0;
 	t->said_at = 0;
 	t->block_bytes = (t->block_bytes + (double)c->bytes / blocks) / 2;
@@ -288,7 +299,9 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 			return GO_ON;
 		}
 		t->refusals = 0;
-		code = measured(r, c, now);
+		/* It may have been smaller then than what is streamed from now on. */
+		if (c->asked_at >= t->untrusted)
+			code = measured(r, c, now);
 		break;
 	case CHUNK_STALE:
 		t->retry_at = now + AGAIN_US;
@@ -310,9 +323,13 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 }
 
 static bool
-may_ask(const struct snapshot *s, int64_t now)
+may_ask(const struct reader *r, int64_t now)
 {
-	return !s->lagging && now >= s->paced_at && s->unread < AHEAD * s->workers &&
+	const struct snapshot *s = &r->snapshot;
+	size_t off_disk = whole_off_disk(r);
+
+	return !s->lagging && now >= s->paced_at && off_disk < OFF_DISK &&
+	    s->unread - off_disk < AHEAD * s->workers &&
 	    s->chunks < MAX_CHUNKS && s->streamed.n < PACE_MAX_STREAMED;
 }
 
@@ -331,7 +348,7 @@ load_tick(struct reader *r, int64_t now)
 		if (w->conn == NULL && now >= w->retry_at && s->first < s->tables)
 			worker_start(w, r->o->conninfo, r->conn, now);
 		while (work && w->conn != NULL && w->state == WORKER_RESTS && w->ended == NULL &&
-		    may_ask(s, now))
+		    may_ask(r, now))
 			work = ask(r, w, now);
 	}
 	return GO_ON;
@@ -440,6 +457,8 @@ snapshot_due(const struct reader *r, int64_t now)
 	}
 	if (s->paced_at > now && s->paced_at < due)
 		due = s->paced_at;
+	if (whole_off_disk(r) > 0 && s->flushed_at < due)
+		due = s->flushed_at;
 	return due > now ? due : now + 1000;
 }
 

@@ -66,6 +66,9 @@ drop_seen(struct reader *r, int64_t now)
 		return link_failed(r, status);
 	visible_parse(&seen, PQgetvalue(res, 0, 0));
 	visible_drop(&s->streamed, visible_end(&s->streamed), &seen);
+	/* One that is not seen for long shall not keep all behind it. */
+	if (s->streamed.n >= PACE_MAX_STREAMED / 4)
+		visible_compact(&s->streamed, &seen);
 	PQclear(res);
 	return GO_ON;
 }

@@ -79,4 +79,18 @@ bool pg_sqlstate_is(const PGresult *, const char *sqlstate);
 char *pg_literal(PGconn *, const char *);
 char *pg_identifier(PGconn *, const char *);
 
+/* WAL page header sizes, src/include/access/xlog_internal.h. */
+#define PG_WAL_PAGE      8192
+#define PG_WAL_LONG_HEAD 40
+
+/*
+ * The end of the last record before the insert position: at a page's start that is behind the
+ * page's header, where no record ends.
+ */
+static inline uint64_t
+pg_log_end(uint64_t insert)
+{
+	return insert % PG_WAL_PAGE <= PG_WAL_LONG_HEAD ? insert - insert % PG_WAL_PAGE : insert;
+}
+
 #endif

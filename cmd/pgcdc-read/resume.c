@@ -103,6 +103,8 @@ resume_check(const struct setup *s)
 	struct server *v = s->server;
 	bool accept = s->o->accept_gap && v->emitted == 0;
 	uint64_t furthest = v->emitted > st->acked ? v->emitted : st->acked;
+	/* Chunks of tables show what the stream may not have brought yet. */
+	uint64_t taken = st->seen > furthest ? st->seen : furthest;
 	enum pg_status status;
 
 	v->start = v->confirmed_flush;
@@ -112,16 +114,16 @@ resume_check(const struct setup *s)
 		return PG_OK;
 	if (strcmp(st->system, v->system) != 0 || strcmp(st->slot, s->o->slot) != 0)
 		return other_origin(s, accept);
-	status = check_timeline(s, furthest, accept);
+	status = check_timeline(s, taken, accept);
 	if (status != PG_OK)
 		return status;
 	/* Streaming from there would leave out, in silence, what comes before. */
-	if (furthest > v->insert_lsn) {
+	if (taken > v->insert_lsn) {
 		v->gap = accept;
 		log_at(accept ? LOG_WARN : LOG_ERROR,
 		    "the server's log ends before what was taken from it: it lost what it had",
 		    kv_str("state", st->path), kv_lsn("acked", st->acked),
-		    kv_lsn("taken", furthest), kv_lsn("log_end", v->insert_lsn),
+		    kv_lsn("taken", taken), kv_lsn("log_end", v->insert_lsn),
 		    kv_str("remedy", "load the tables anew with a new version epoch, then start "
 		                     "with --accept-gap"));
 		return accept ? PG_OK : PG_PERMANENT;

@@ -12,27 +12,29 @@ struct open {
 	int heaps;
 };
 
+/*
+ * Also of a table that was loaded: while it was, a value may have been fetched by a key that
+ * belonged to another row by then.  The row before that left the key, later in the stream; where
+ * it took another one, its values are not what the document of the old key has.
+ */
 static bool
-wants_whole_rows(void *reader, uint32_t relid)
+wants_whole_rows(void *reader, uint32_t relid, bool moved)
 {
 	struct reader *r = reader;
 	const struct snapshot *s = &r->snapshot;
-	const struct open *open;
+	const struct open *open = oidmap_get(&s->open, relid);
 
-	if (!s->active)
-		return false;
 	/* Until the tables are listed it may be any. */
-	if (s->unlisted)
+	if (s->active && s->unlisted)
 		return true;
-	open = oidmap_get(&s->open, relid);
-	return open != NULL && open->heaps > 0;
+	return open != NULL && (moved || (s->active && open->heaps > 0));
 }
 
 /* Is the relation one whose rows count: which the stream brings while it is loaded? */
 static bool
 concerned(struct reader *r, uint32_t relid, uint32_t xid)
 {
-	if (!wants_whole_rows(r, relid))
+	if (!r->snapshot.active || !wants_whole_rows(r, relid, false))
 		return false;
 	visible_add(&r->snapshot.streamed, xid);
 	return true;
@@ -128,6 +130,7 @@ snapshot_init(struct reader *r)
 	r->pgo.toast.wants = wants_whole_rows;
 	r->pgo.toast.wants_arg = r;
 	r->pgo.toast.gone = whole_gone;
+	r->pgo.toast.unknown = whole_unknown;
 	s->workers = r->o->snapshot_workers;
 	s->worker = xcalloc(s->workers, sizeof(*s->worker));
 	s->all_wanted = r->o->snapshot != SNAPSHOT_NEVER;
@@ -173,13 +176,59 @@ begin(struct reader *r)
 	bool loading = false;
 
 	/* What was stored is not worth much any more. */
-	if (r->server.gap && r->o->accept_gap)
+	if (r->server.gap && r->o->accept_gap) {
 		state_free(&r->state);
+		r->state.seen = 0;
+	}
 	for (size_t i = 0; i < r->state.n; i++)
 		loading = loading || !r->state.table[i].loaded;
 	s->again = r->o->snapshot_again;
 	s->active = s->unlisted = s->all_wanted || loading;
 	s->commit_lsn = r->server.start;
+}
+
+/*
+ * Somebody else had the slot, and did not know of what is only half loaded, or not stored.  Blocks
+ * that came to be meanwhile were not streamed to this reader, so tables are measured, too.
+ */
+static void
+forget_halves(struct reader *r)
+{
+	struct snapshot *s = &r->snapshot;
+
+	for (size_t i = 0; i < r->state.n; i++)
+		if (!r->state.table[i].loaded)
+			r->state.table[i].blocks = 0;
+	for (size_t i = 0; i < s->tables; i++) {
+		struct table *t = s->table[i];
+
+		if (t->state == TABLE_READ) {
+			snapshot_open(s, t->published, 1);
+			t->state = TABLE_BARRED;
+			s->first = i < s->first ? i : s->first;
+			s->active = true;
+		}
+		if (t->state < TABLE_READ)
+			snapshot_begin_again(r, t);
+	}
+	s->dirty = true;
+}
+
+void
+snapshot_begin_again(struct reader *r, struct table *t)
+{
+	struct state_table *known = state_find(&r->state, t->heap);
+
+	if (known != NULL && !known->loaded && known->blocks > 0) {
+		known->blocks = 0;
+		r->snapshot.dirty = true;
+	}
+	/* Whatever is under way was asked for before. */
+	t->untrusted = ++r->snapshot.touched.now;
+	t->ranges = 0;
+	t->measured = false;
+	if (t->state == TABLE_READING)
+		t->state = TABLE_UNKNOWN;
 }
 
 void
@@ -195,15 +244,9 @@ snapshot_connected(struct reader *r, bool moved)
 		begin(r);
 	s->connect_at = 0;
 	s->connect_lsn = 0;
+	if (r->server.gap || moved)
+		forget_halves(r);
 	bar(s);
-	if (r->server.gap || moved) {
-		/* Who had the slot did not know of what is only half loaded. */
-		for (size_t i = 0; i < r->state.n; i++)
-			if (!r->state.table[i].loaded)
-				r->state.table[i].blocks = 0;
-		for (size_t i = s->first; i < s->tables; i++)
-			table_reset(s->table[i], 0);
-	}
 }
 
 void
@@ -224,6 +267,7 @@ snapshot_disconnected(struct reader *r)
 	for (size_t i = s->chunks; i-- > 0;)
 		if (s->chunk[i]->state == CHUNK_READ)
 			snapshot_repeat_chunk(r, s->chunk[i]);
+	s->flushed = 0;
 	bar(s);
 	/* What was streamed and is not seen yet holds its locks: the barrier finds it. */
 	visible_free(&s->streamed);

@@ -72,6 +72,8 @@ struct snapshot {
 	uint64_t commit_lsn;  /* the lsn of the last C, or where the stream began */
 	uint64_t definitions;
 	uint64_t turn;        /* the stream had so many messages when the last chunk had its turn */
+	uint64_t flushed;     /* so much of the log is on disk, by what is known */
+	int64_t flushed_at;   /* when that may be asked again */
 	int64_t list_at, look_at, lag_at, seen_at, paced_at, said_at;
 	bool lagging;
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
@@ -140,6 +142,9 @@ void snapshot_free(struct reader *);
 /* The table is in the stream as a whole, given up, or gone. */
 void snapshot_close_table(struct reader *, struct table *, enum table_state);
 
+/* All of it is to be read, behind what was streamed until now. */
+void snapshot_begin_again(struct reader *, struct table *);
+
 /* Is it, and is it stored? */
 void snapshot_check_table(struct reader *, struct table *);
 
@@ -148,6 +153,15 @@ void whole_saw(struct table *, uint64_t log_end, int64_t now);
 
 /* Of a published table, a row was gone already when its large values were fetched. */
 void whole_gone(void *reader, uint32_t relid);
+
+/* Or it could not be fetched, and is streamed without them. */
+void whole_unknown(void *reader, uint32_t relid);
+
+/* Is all on disk that the chunk saw committed, so that the server does not lose it? */
+bool whole_on_disk(const struct reader *, const struct chunk *);
+
+/* Chunks that were read and wait for that. */
+size_t whole_off_disk(const struct reader *);
 
 /* Look at all tables that wait for the stream, or to be stored.  LOST, or GO_ON, or a status. */
 int whole_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));

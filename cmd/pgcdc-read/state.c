@@ -75,6 +75,8 @@ take_line(struct state *s, char *line)
 		return take_table(s, value);
 	} else if (strcmp(line, "acked") == 0) {
 		return lsn_parse(value, strlen(value), &s->acked);
+	} else if (strcmp(line, "seen") == 0) {
+		return lsn_parse(value, strlen(value), &s->seen);
 	}
 	return 0;
 }
@@ -180,6 +182,8 @@ print(const struct state *s, struct buf *b)
 
 	buf_printf(b, MAGIC "\nsystem %s\nslot %s\ntimeline %" PRIu64 "\nacked %s\n", s->system,
 	    s->slot, s->timeline, lsn_print(s->acked, lsn));
+	if (s->seen != 0)
+		buf_printf(b, "seen %s\n", lsn_print(s->seen, lsn));
 	for (size_t i = 0; i < s->n; i++) {
 		const struct state_table *t = &s->table[i];
 

@@ -33,6 +33,7 @@ struct state {
 	char slot[64];
 	uint64_t timeline;
 	uint64_t acked;  /* everything before this LSN is stored */
+	uint64_t seen;   /* the log's end that a loaded row came from, at most; 0: none */
 	struct state_table *table; /* by OID, n of them */
 	size_t n;
 };

@@ -52,6 +52,7 @@ struct table {
 	struct relation *relation; /* how rows are read; shared by all that are published alike */
 	uint64_t definition; /* its arrived, when that was found */
 	char *filter;
+	unsigned restarts;  /* for large values that could not be fetched */
 	unsigned refusals;  /* one behind the other */
 	unsigned lockouts;
 	int64_t retry_at;

@@ -125,6 +125,8 @@ hand_over(struct fetch *w, const struct queued *q, void (*emit)(void *, struct r
 			return;
 		row->letter = 'D';
 	}
+	if (q->lacking && q->fate == UNKNOWN && w->t->unknown != NULL)
+		w->t->unknown(w->t->wants_arg, q->relation->relid);
 	emit(arg, row);
 }
 
@@ -156,10 +158,13 @@ resolve(struct fetch *w, uint32_t xid, void (*emit)(void *, struct row *), void 
 {
 	enum pg_status status = PG_OK;
 	size_t from = 0, to;
+	bool seen = true;
 
 	list(w);
 	if (w->t->all_below == 0 || (int32_t)(xid - (uint32_t)w->t->all_below) >= 0)
-		status = fetch_await_visible(w, xid);
+		status = fetch_await_visible(w, xid, &seen);
+	for (size_t i = 0; i < w->n && !seen; i++)
+		w->q[i].fate = w->q[i].fate == WANTED ? UNKNOWN : w->q[i].fate;
 	for (size_t i = 0; i < w->n && status == PG_OK; i++) {
 		if (!w->q[i].lacking || w->q[i].fate != WANTED)
 			continue;

@@ -17,16 +17,19 @@
  */
 struct toast {
 	bool fetch;
-	/* Or for this table alone; NULL for none. */
-	bool (*wants)(void *, uint32_t relid);
+	/* Or for this table alone, or of it only rows whose key changed (moved); NULL for none. */
+	bool (*wants)(void *, uint32_t relid, bool moved);
 	void *wants_arg;
 	/* A row that lacked something was gone when it was looked for; or NULL.  Same argument. */
 	void (*gone)(void *arg, uint32_t relid);
+	/* Or it could not be looked for, and stays as it is; or NULL.  Same argument. */
+	void (*unknown)(void *arg, uint32_t relid);
 	enum pg_status (*room)(void *); /* called between larger pieces; NULL for none */
 	void *room_arg;
 	struct buf queue;  /* rows in their order */
 	size_t rows, lacking;
 	uint64_t all_below; /* xids below it are over and seen: 64 bits */
+	bool stalled;       /* the last transaction was not seen by others in time */
 	uint32_t warned;    /* the table that a warning was about */
 };
 
@@ -34,7 +37,9 @@ struct toast {
 static inline bool
 toast_completes(const struct toast *t, const struct row *row)
 {
-	return (t->fetch || (t->wants != NULL && t->wants(t->wants_arg, row->relation->relid))) &&
+	return (t->fetch ||
+	           (t->wants != NULL &&
+	               t->wants(t->wants_arg, row->relation->relid, row->old_part == 'K'))) &&
 	    row_lacks(row);
 }
 

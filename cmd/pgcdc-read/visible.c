@@ -93,6 +93,18 @@ visible_drop(struct visible_list *l, uint64_t end, const struct visible *v)
 }
 
 void
+visible_compact(struct visible_list *l, const struct visible *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!visible_over(v, l->xid[i]))
+			l->xid[n++] = l->xid[i];
+	l->dropped += l->n - n;
+	l->n = n;
+}
+
+void
 visible_free(struct visible_list *l)
 {
 	free(l->xid);

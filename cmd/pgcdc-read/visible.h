@@ -49,6 +49,12 @@ bool visible_all(const struct visible_list *, uint64_t end, const struct visible
 /* Drop those below that place that are over for the snapshot, from the front. */
 void visible_drop(struct visible_list *, uint64_t end, const struct visible *);
 
+/*
+ * Drop all that are over for the snapshot, from anywhere.  Places from before are worth nothing
+ * then: only where nobody has one.
+ */
+void visible_compact(struct visible_list *, const struct visible *);
+
 void visible_free(struct visible_list *);
 
 #endif

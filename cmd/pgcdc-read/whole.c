@@ -3,6 +3,8 @@
 #include "lsn.h"
 #include "session.h"
 
+#define FLUSHED_US INT64_C(20000) /* how often it is asked how much is on disk */
+
 /*
  * When is a table in the stream as a whole?
  *
@@ -35,6 +37,39 @@ whole_gone(void *reader, uint32_t relid)
 	for (size_t i = s->first; i < s->tables; i++)
 		if (s->table[i]->published == relid)
 			s->table[i]->log_end = UINT64_MAX;
+}
+
+/*
+ * A row that was streamed without a large value may be in no chunk that is read later, for a
+ * chunk may have passed where it went.  One that is asked for from now on sees the update.
+ */
+void
+whole_unknown(void *reader, uint32_t relid)
+{
+	struct reader *r = reader;
+	struct snapshot *s = &r->snapshot;
+
+	if (!s->active)
+		return;
+	/* It may be any. */
+	for (size_t i = 0; s->unlisted && i < r->state.n; i++)
+		if (!r->state.table[i].loaded) {
+			r->state.table[i].blocks = 0;
+			s->dirty = true;
+		}
+	for (size_t i = s->first; i < s->tables; i++) {
+		struct table *t = s->table[i];
+
+		if (t->published != relid || t->state >= TABLE_READ)
+			continue;
+		if (t->measured) {
+			log_info("a table is read once more: a large value of a row that changed could "
+			         "not be fetched", kv_str("table", t->name));
+			t->restarts++;
+			t->retry_at = now_us() + SECOND_US;
+		}
+		snapshot_begin_again(r, t);
+	}
 }
 
 static bool
@@ -98,7 +133,7 @@ look_at_end(struct reader *r, int64_t now)
 		if (end == 0 && (code = ask(r, "SELECT pg_catalog.pg_current_wal_insert_lsn()",
 		        &end)) != GO_ON)
 			return code;
-		t->log_end = end;
+		t->log_end = pg_log_end(end);
 		t->log_end_at = now;
 		t->log_flushed = false;
 	}
@@ -133,6 +168,51 @@ look_at_disk(struct reader *r, int64_t now)
 	return GO_ON;
 }
 
+bool
+whole_on_disk(const struct reader *r, const struct chunk *c)
+{
+	return c->log_end <= r->idle_lsn || c->log_end <= r->snapshot.flushed;
+}
+
+size_t
+whole_off_disk(const struct reader *r)
+{
+	const struct snapshot *s = &r->snapshot;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->chunks; i++)
+		n += s->chunk[i]->state == CHUNK_READ && !whole_on_disk(r, s->chunk[i]);
+	return n;
+}
+
+/*
+ * A chunk sees what is committed asynchronously before that is on disk: a server that crashes
+ * forgets it, and nothing would take such rows out again.
+ */
+static int
+look_for_chunks(struct reader *r, int64_t now)
+{
+	struct snapshot *s = &r->snapshot;
+	int64_t before = now - SECOND_US - 3000 * (int64_t)r->server.wal_writer_delay_ms;
+	uint64_t flushed;
+	int code;
+
+	if (now < s->flushed_at || whole_off_disk(r) == 0)
+		return GO_ON;
+	s->flushed_at = now + FLUSHED_US;
+	code = ask(r, "SELECT pg_catalog.pg_current_wal_flush_lsn()", &flushed);
+	if (code != GO_ON || flushed == UINT64_MAX)
+		return code;
+	if (flushed > s->flushed)
+		s->flushed = flushed;
+	/* As above: what is behind is nobody's commit. */
+	for (size_t i = 0; i < s->chunks; i++)
+		if (s->chunk[i]->state == CHUNK_READ && s->chunk[i]->read_at < before &&
+		    s->chunk[i]->log_end > flushed)
+			s->chunk[i]->log_end = flushed;
+	return GO_ON;
+}
+
 int
 whole_tick(struct reader *r, int64_t now)
 {
@@ -153,7 +233,11 @@ whole_tick(struct reader *r, int64_t now)
 			s->unstored += s->table[i]->state == TABLE_READ;
 		}
 	}
-	if (!s->awaits_stream || !session_streams(r) || r->ended != NULL)
+	if (!session_streams(r) || r->ended != NULL)
+		return GO_ON;
+	if (s->unread > 0 && (code = look_for_chunks(r, now)) != GO_ON)
+		return code;
+	if (!s->awaits_stream)
 		return GO_ON;
 	code = look_at_end(r, now);
 	return code == GO_ON ? look_at_disk(r, now) : code;

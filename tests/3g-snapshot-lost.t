@@ -1,0 +1,253 @@
+#!/bin/sh
+# Snapshots where something is lost on the way: the reader, the slot, what the server had not
+# written to disk, a row's key.  What stands in the index in the end is what the table holds.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+own_pg
+pg_db
+# shellcheck source=snapshot.sh
+. "$TOP/tests/snapshot.sh"
+
+# fresh [STATEMENTS]: table t, some 15 rows in a block, nothing read yet; and a table other.
+fresh() {
+	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
+	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
+	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
+	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
+	DROP TABLE IF EXISTS t, other; CREATE TABLE other (id int PRIMARY KEY);
+	CREATE TABLE t (id int PRIMARY KEY, n int, name text, big text)
+	    WITH (autovacuum_enabled = off, fillfactor = ${fillfactor:-100});
+	ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
+	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, ${rows:-300}) i;
+	CREATE PUBLICATION $ID FOR TABLE t, other; ${1:-}
+	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+}
+# with_big: row 1001, whose large value is stored apart, in the last block; there is room in the
+# first one.
+with_big() {
+	fresh "INSERT INTO t VALUES (1001, 0, repeat('y', 500), repeat('0123456789', 1000));
+	    INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1002, 1040) i;
+	    DELETE FROM t WHERE id < 5;
+	    VACUUM t;"
+}
+slowly() {
+	_name=$1
+	shift
+	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
+	    --snapshot-max-rate 75000 "$@"
+}
+frames() {
+	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+}
+streamed() {
+	[ "$(frames | grep -c "$1")" -ge "$2" ]
+}
+slot_free() {
+	[ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = '$ID'")" = f ]
+}
+killed() {
+	kill -9 "$READER"
+	wait "$READER" 2>"$T/out"
+	wait_for 'the slot is free' 20 slot_free
+}
+moved_to_first() {
+	is "$(sql "SELECT ctid::text LIKE '(0,%' FROM t WHERE id = 1001")" t \
+	    'the row moved to a block that was read'
+}
+
+# A chunk all of whose rows changed meanwhile brings nothing: it is stored when those changes are.
+rows=15
+fresh "INSERT INTO t VALUES (16, 0, repeat('y', 500));"
+is "$(sql 'SELECT ctid FROM t WHERE id = 16')" '(1,1)' 'a row is alone in its block'
+_reader=touched
+bg touched sh -c 'exec pgcdc-read "$@" >"$0"' "$T/touched.frames" -s "$ID" -p "$ID" -v \
+    -a "$T/touched.ack" --state "$T/touched.state" --control "$T/touched.control" \
+    --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 4000
+READER=$BG_PID
+# It acknowledges the first unit, and, when that file is there, all.
+bg acks "$PYTHON" -c 'import os, re, socket, subprocess, sys, time
+path, frames, go = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX)
+while s.connect_ex(path) != 0:
+    time.sleep(0.05)
+run, acked = None, 0
+while True:
+    text = subprocess.run(["pgcdc-cat", frames], capture_output=True, text=True).stdout
+    if run is None and "\n" in text:
+        run = re.search(r"\"run\":\"(\w+)\"", text)[1]
+        s.sendall(b"pgcdc-ack 1 %s\n" % run.encode())
+    ends = re.findall(r"^\[\"C\",\"(\S+)\",(\d+)\]$", text, re.M)
+    ends = ends if os.path.exists(go) else ends[:1]
+    if run and ends and int(ends[-1][1]) > acked:
+        acked = int(ends[-1][1])
+        s.sendall(b"ack %d %s\n" % (acked, ends[-1][0].encode()))
+    time.sleep(0.05)' "$T/touched.ack" "$T/touched.frames" "$T/go"
+wait_for 'the first block is stored' 20 blocks_at_least public.t 1
+worker=$(sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgcdc-read snapshot'")
+port=$(sql "SELECT client_port FROM pg_stat_activity WHERE pid = $worker")
+kill -s STOP "$worker"
+asked() {
+	awk -v port=":$(printf %04X "$port")\$" '$3 ~ port && $5 !~ /:00000000$/ { found = 1 }
+	    END { exit !found }' /proc/net/tcp
+}
+wait_for 'the second one is asked for' 20 asked
+sql 'UPDATE t SET n = 1 WHERE id = 16'
+wait_for 'its row changes' 20 streamed '^."U"' 1
+kill -s CONT "$worker"
+sql 'INSERT INTO other VALUES (1)'
+wait_for 'the stream goes on' 20 streamed '^."I"' 1
+ok 'the row is left out' not streamed '^."S",[0-9]*,.16,' 1
+is "$(request status | head -n 1 | cut -d ' ' -f 1-5)" 'table public.other loaded 0 0' 'an empty table is loaded'
+like "$(request status)" '^table public.t (loading|storing) 1 2 ' 'its block is not stored before the change is'
+touch "$T/go"
+wait_for 'then it is' 20 loaded public.t
+kill "$READER"
+wait_exit 'the reader ends' 30 "$READER" 0
+equal 'all rows are there' public.t
+rows=''
+
+# The slot is made anew, and the reader dies before it read anything: it still knows that what it
+# had loaded in part is worth nothing.
+fillfactor=50
+fresh
+fillfactor=''
+slowly gap
+state_has() {
+	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading/\1/p' "$T/$_reader.state" | sort -n | tail -n 1)" -ge "$1" ]
+}
+wait_for 'the state file knows' 20 state_has 3
+killed
+sql "SELECT pg_drop_replication_slot('$ID'); UPDATE t SET n = 5 WHERE id = 1;
+SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+session holds 3
+echo 'BEGIN; UPDATE t SET n = 6 WHERE id = 2;' >&3
+has_xid() {
+	[ -n "$(sql "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in%' AND backend_xid IS NOT NULL")" ]
+}
+wait_for 'a transaction is open' 20 has_xid
+waiting() {
+	logged 'a transaction holds a table.*table=public.t'
+}
+slowly gap
+wait_for 'it waits for a transaction' 20 waiting
+ok 'it says that changes are missing' logged 'the slot is ahead of what was confirmed'
+killed
+rm "$T/gap.log"
+echo 'COMMIT;' >&3
+exec 3>&-
+slowly gap
+wait_for 'the table is read from its beginning' 20 logged 'to be read.* table=public.t from=0'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'all rows are there' public.t
+
+# The slot moves while the reader connects again, and the table has grown.
+fresh
+slowly moved
+wait_for 'loading began' 20 blocks_at_least public.t 3
+kill -s STOP "$READER"
+sql "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '$ID'" >"$T/out"
+wait_for 'the slot is free' 20 slot_free
+sql "UPDATE t SET n = 7 WHERE id < 20; INSERT INTO t SELECT i, 8, repeat('z', 500) FROM generate_series(2001, 2100) i"
+sql "SELECT pg_replication_slot_advance('$ID', pg_current_wal_lsn())" >"$T/out"
+kill -s CONT "$READER"
+wait_for 'it streams again' 20 logged 'streaming again'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'rows of before and behind are there' public.t
+
+# What is committed asynchronously is lost in a crash: nobody may have seen it.
+rows=10
+sql "ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf()" >"$T/out"
+fresh
+sql CHECKPOINT
+sql "SET synchronous_commit = off; INSERT INTO t VALUES (99, 99, 'never on disk')"
+reader crash --snapshot initial
+chunk_came() {
+	logged 'to be read.* table=public.t' && [ "$(sql "SELECT count(*) FROM pg_stat_activity
+	    WHERE application_name = 'pgcdc-read snapshot' AND state = 'idle' AND query LIKE 'BEGIN%'
+	    AND state_change < now() - interval '300 ms'")" -gt 0 ]
+}
+wait_for 'a chunk is read' 20 chunk_came
+"$TOP/tests/pg-server" restart "$PG_DIR" immediate >"$T/out" 2>&1
+sql "ALTER SYSTEM RESET wal_writer_delay; SELECT pg_reload_conf()" >"$T/out"
+wait_for 'it streams again' 60 logged 'streaming again'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'only rows that were committed for good are there' public.t
+like "$(cat "$T/crash.state")" '^seen [0-9A-F]+/[0-9A-F]+$' 'the state file knows where they came from'
+# A server that lost what was loaded from it.
+sed -i 's|^seen .*|seen FFFFFF/0|' "$T/crash.state"
+exits 100 'a server that lost what was loaded is refused' pgcdc-read -s "$ID" -p "$ID" \
+    -o "$T/crash.frames" --state "$T/crash.state"
+like "$(cat "$T/err")" "log ends before what was taken from it" 'which is said'
+rows=''
+
+# The key changes before a large value is fetched by it: the table is read once more.
+with_big
+slowly renamed
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+kill -s STOP "$READER"
+sql 'UPDATE t SET n = 4 WHERE id = 1001'
+moved_to_first
+sql 'ALTER TABLE t RENAME id TO key'
+kill -s CONT "$READER"
+wait_for 'the value cannot be fetched' 20 logged 'values that did not change cannot be fetched'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'the large value is there' public.t
+
+# A transaction that waits for a standby that is not there, and lacks a large value: other tables
+# go on, and so does the reader.
+absent() {
+	sql "ALTER SYSTEM SET synchronous_standby_names = '$1'; SELECT pg_reload_conf()" >"$T/out"
+	wait_for "commits wait for $1" 20 standby_is "$1"
+}
+with_big
+slowly absent
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+absent nobody
+bg commit psql -XAtqc 'UPDATE t SET n = 5 WHERE id = 1001'
+wait_for 'a commit waits for a standby' 20 waits_in SyncRep 'UPDATE t SET n = 5%'
+sql 'SET synchronous_commit = local; INSERT INTO other VALUES (5)'
+wait_for "another table's rows come" 60 streamed '^."I"' 1
+ok 'the wait is said' logged 'streamed, and not seen by others'
+like "$(request status)" '^table public.t (waiting|loading)' 'requests are answered'
+ok 'it waits for that table' not loaded public.t
+no_standby
+sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >"$T/out"
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'the large value is there' public.t
+# The standby is the reader itself.
+with_big
+slowly itself
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+absent '*'
+ok 'a commit that waits for the reader ends' timeout 60 psql -XAtqc 'UPDATE t SET n = 6 WHERE id = 1001'
+no_standby
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'the large value is there' public.t
+
+# A key belongs to another row when a large value is fetched by it, and the table is loaded before
+# the stream tells of that.
+with_big
+slowly reused
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")
+kill -s STOP "$walsender"
+sql 'UPDATE t SET n = 4 WHERE id = 1001'
+moved_to_first
+last=$(request status | sed -n 's/^table public.t [a-z]* [0-9]* \([0-9]*\) .*/\1/p')
+wait_for 'all blocks are stored' 60 blocks_at_least public.t "$last"
+# More than the reader takes before it looks whether it is there.
+sql "INSERT INTO other SELECT generate_series(1, 50000)"
+sql "UPDATE t SET id = 3001 WHERE id = 1001"
+sql "INSERT INTO t VALUES (1001, 7, 'another', repeat('another', 1000))"
+kill -s CONT "$walsender"
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'each row has its own value' public.t
+done_testing
