@@ -114,7 +114,7 @@ fresh
 fillfactor=''
 slowly gap
 state_has() {
-	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading/\1/p' "$T/$_reader.state" | sort -n | tail -n 1)" -ge "$1" ]
+	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state" | sort -n | tail -n 1)" -ge "$1" ]
 }
 wait_for 'the state file knows' 20 state_has 3
 killed
