@@ -162,6 +162,7 @@ bench: all tests
 	sh tests/bench/read
 	sh tests/bench/map
 	sh tests/bench/write
+	sh tests/bench/snapshot
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \

@@ -94,3 +94,29 @@ autovacuum = off'
 	# shellcheck disable=SC1091
 	. "$dir/pg/env"
 }
+
+# pipeline SLOT [READER'S OPTION...]: from publication bench, with $dir/mapping.yml, into the
+# stand-in, to its end; what each took is in $dir/read, map and write.  The ack socket is
+# there as in real life.
+pipeline() {
+	slot=$1
+	shift
+	rm -f "$dir"/*.status
+	{
+		{
+			"$bench/measure" "$dir/read" pgcdc-read -d dbname=postgres -s "$slot" \
+			    -p bench -a "$dir/ack" --state "$dir/$slot.state" "$@" 3>&- &&
+			    echo >"$dir/read.status"
+		} | {
+			"$bench/measure" "$dir/map" pgcdc-map -m "$dir/mapping.yml" && echo >"$dir/map.status"
+		} | {
+			"$bench/measure" "$dir/write" esbulk-write -u "$url" -a "$dir/ack" &&
+			    echo >"$dir/write.status"
+		}
+	} 2>"$dir/pipeline.log"
+	[ -e "$dir/read.status" ] && [ -e "$dir/map.status" ] && [ -e "$dir/write.status" ]
+}
+
+mib() {
+	calc %.1f "$(field "$1" 3) / 1024"
+}
