@@ -68,6 +68,8 @@ struct frame_in {
 	bool scanning;
 	msgpack_zone zone; /* of the values decoded last */
 	bool zone_ready;
+	msgpack_object *value; /* of the row that frame_next_row took last */
+	size_t values;         /* so many have room there */
 	const char *error;
 };
 
@@ -94,6 +96,13 @@ size_t frame_missing(const struct frame_in *);
  * The objects live until the next frame_decode.
  */
 int frame_decode(struct frame_in *, struct frame *) __attribute__((warn_unused_result));
+
+/*
+ * The next frame at once, if it is a row whose values are not nested, and has arrived whole:
+ * what frame_next and frame_decode would make of it.  The objects live until the next one.
+ * False: nothing was taken, so ask frame_next, whatever it is.
+ */
+bool frame_next_row(struct frame_in *, struct frame *) __attribute__((warn_unused_result));
 
 void frame_in_free(struct frame_in *);
 

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "frame.h"
 
 /*
@@ -261,4 +263,7 @@ frame_in_free(struct frame_in *r)
 	if (r->zone_ready)
 		msgpack_zone_destroy(&r->zone);
 	r->zone_ready = false;
+	free(r->value);
+	r->value = NULL;
+	r->values = 0;
 }

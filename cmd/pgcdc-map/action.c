@@ -44,6 +44,13 @@ action_identity(struct action_writer *w, const struct plan *plan, const struct r
 	    (!plan->has_routing || add_identity(w, plan, &plan->routing, row, &b[2], why));
 }
 
+/* Is it the same for all rows, and not empty? */
+static bool
+is_constant(const struct plan_text *t)
+{
+	return t->pieces == 0 && t->tail_len > 0;
+}
+
 /* The same as a string of a frame. */
 static bool
 put_identity(struct action_writer *w, const struct plan *plan, const struct plan_text *t,
@@ -52,7 +59,7 @@ put_identity(struct action_writer *w, const struct plan *plan, const struct plan
 	size_t start;
 
 	/* Most indices are constants. */
-	if (t->pieces == 0 && t->tail_len > 0 && t != &plan->id) {
+	if (is_constant(t) && t != &plan->id) {
 		frame_put_str(w->out, t->tail, t->tail_len);
 		return true;
 	}
@@ -72,15 +79,34 @@ put_version(struct buf *b, const struct plan *plan)
 		frame_put_nil(b); /* the writer makes it */
 }
 
+/* An action up to its index; of most tables that is always the same. */
+static bool
+put_start(struct action_writer *w, struct plan *plan, enum frame_op op, const struct row *row,
+    struct failure *why)
+{
+	struct buf *head = &plan->head[op];
+	size_t start = w->out->len;
+
+	if (head->len > 0) {
+		buf_add(w->out, head->data, head->len);
+		return true;
+	}
+	frame_put_action_start(w->out, op, true, plan->relation->relid);
+	if (!put_identity(w, plan, &plan->index, row, why))
+		return false;
+	if (is_constant(&plan->index))
+		buf_add(head, w->out->data + start, w->out->len - start);
+	return true;
+}
+
 /* An action up to its body. */
 static bool
-put_head(struct action_writer *w, const struct plan *plan, enum frame_op op,
-    const struct row *row, struct failure *why)
+put_head(struct action_writer *w, struct plan *plan, enum frame_op op, const struct row *row,
+    struct failure *why)
 {
 	struct buf *b = w->out;
 
-	frame_put_action_start(b, op, true, plan->relation->relid);
-	if (!put_identity(w, plan, &plan->index, row, why))
+	if (!put_start(w, plan, op, row, why))
 		return false;
 	if (plan->rule->no_id)
 		frame_put_nil(b);

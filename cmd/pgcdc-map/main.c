@@ -105,7 +105,11 @@ map_buffered(struct stage *s, bool *more)
 	struct frame f;
 
 	while (fdout_pending(&s->out) <= HIGH_WATER) {
-		switch (frame_next(&s->in, &f)) {
+		/* Nearly all are. */
+		enum frame_result result = frame_next_row(&s->in, &f) ? FRAME_OK
+								      : frame_next(&s->in, &f);
+
+		switch (result) {
 		case FRAME_OK:
 			if (mapper_frame(&s->mapper, &s->in, &f) != 0)
 				return finish(s, EXIT_PERMANENT);

@@ -202,7 +202,8 @@ take_row(struct mapper *m, struct frame_in *in, struct frame *f)
 	struct frame_row row;
 	const char *why;
 
-	if (frame_decode(in, f) != 0)
+	/* frame_next_row has decoded it already. */
+	if (f->field == NULL && frame_decode(in, f) != 0)
 		return damaged(f, in->error);
 	why = frame_get_row(f, &row);
 	if (why != NULL)

@@ -466,6 +466,8 @@ plan_free(struct plan *p)
 		compiler_free_text(&p->id);
 		compiler_free_text(&p->routing);
 		compiler_free_text(&p->pipeline);
+		for (size_t i = 0; i < OP_COUNT; i++)
+			buf_free(&p->head[i]);
 		expr_plan_free(p->where);
 		expr_plan_free(p->delete_when);
 		free(p->script);

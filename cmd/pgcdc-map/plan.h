@@ -100,6 +100,7 @@ struct plan {
 	/* Those that the rule calls stable. */
 	uint32_t *stable;
 	size_t stables;
+	struct buf head[OP_COUNT]; /* how actions begin, up to an index that is a constant */
 	unsigned body_head; /* bytes that the last body's MessagePack head had: a guess */
 };
 
