@@ -80,6 +80,17 @@ pkill -TERM -g "$pipeline_pid" -x pgcdc-read
 wait_exit "SIGTERM to the reader ends the pipeline in order" 20 "$pipeline_pid" 0
 wait_for "and frees the slot" 20 slot_free
 
+# What is there already.
+unpublished() { # unpublished ID NAME: a row that no stream brings
+	sql "ALTER PUBLICATION shop_publication DROP TABLE users"
+	sql "INSERT INTO users (id, name) VALUES ($1, '$2')"
+	sql "ALTER PUBLICATION shop_publication ADD TABLE users"
+}
+unpublished 101 Before
+ok "the tour's snapshot" run only "$(page pgcdc.7 'snapshot only')"
+ok "a row that was not streamed is a document" has_document 101 '"name":"Before"'
+like "$(cat shop.state)" '^table .* loaded$' "which the state file knows"
+
 # Supervised.
 page pgcdc.7 'PGCDC_CONNINFO' >shop.conf
 # shellcheck disable=SC2046
@@ -88,6 +99,9 @@ supervisor=$BG_PID
 wait_for "the supervised pipeline streams" 20 slot_active
 sql "INSERT INTO users (name) VALUES ('Grace')"
 wait_for "a row is a document again" 20 has_document 2 '"name":"Grace"'
+unpublished 102 Later
+ok "the tour's snapshot on demand" run demand "$(page pgcdc.7 '^pgcdc snapshot')"
+wait_for "and so is another one" 20 has_document 102 '"name":"Later"'
 kill -TERM "$supervisor"
 wait_exit "the supervisor ends in order" 30 "$supervisor" 0
 wait_for "and the slot is free" 20 slot_free
