@@ -203,6 +203,14 @@ const char *frame_get_commit(const struct frame *, struct frame_commit *);
 const char *frame_get_action(const struct frame *, struct frame_action *);
 const char *frame_get_end(const struct frame *, struct frame_end *);
 
+/*
+ * The next frame at once, if it is an action without more that has arrived whole: what
+ * frame_next, frame_decode (but for field and fields) and frame_get_action would make of it.
+ * False: nothing was taken, so ask frame_next, whatever it is.
+ */
+bool frame_next_action(struct frame_in *, struct frame *, struct frame_action *)
+    __attribute__((warn_unused_result));
+
 /* Column i of a relation that frame_get_relation has checked. */
 void frame_get_column(const struct frame_relation *, uint32_t i, struct frame_column *);
 /* The column number, from 0, of part i of the primary key. */

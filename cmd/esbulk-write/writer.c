@@ -113,25 +113,35 @@ take_commit(struct writer *w, const struct frame *f)
 	return -1;
 }
 
+static const char behind_end[] = "something else than H behind E";
+
 static int
-take_action(struct writer *w, const struct frame *f)
+take_action(struct writer *w, const struct frame *f, struct frame_action *a)
+{
+	const char *why;
+
+	if (w->ended)
+		return bad_frame(w, f, behind_end);
+	if (!w->delivery.frontier.in_unit)
+		return bad_frame(w, f, "X outside a unit");
+	if (a->op == OP_REJECT)
+		return intake_reject(&w->intake, a, "the mapper rejected a row", "",
+		    a->body.ptr ? a->body.ptr : "", a->body.len);
+	why = intake_check(&w->intake, a);
+	if (why != NULL)
+		return intake_reject(&w->intake, a, "an action cannot be sent", "illegal_action",
+		    why, strlen(why));
+	why = intake_action(&w->intake, a);
+	return why != NULL ? bad_frame(w, f, why) : -1;
+}
+
+static int
+take_other_action(struct writer *w, const struct frame *f)
 {
 	struct frame_action a;
 	const char *why = frame_get_action(f, &a);
 
-	if (why != NULL)
-		return bad_frame(w, f, why);
-	if (!w->delivery.frontier.in_unit)
-		return bad_frame(w, f, "X outside a unit");
-	if (a.op == OP_REJECT)
-		return intake_reject(&w->intake, &a, "the mapper rejected a row", "",
-		    a.body.ptr ? a.body.ptr : "", a.body.len);
-	why = intake_check(&w->intake, &a);
-	if (why != NULL)
-		return intake_reject(&w->intake, &a, "an action cannot be sent", "illegal_action",
-		    why, strlen(why));
-	why = intake_action(&w->intake, &a);
-	return why != NULL ? bad_frame(w, f, why) : -1;
+	return why != NULL ? bad_frame(w, f, why) : take_action(w, f, &a);
 }
 
 static int
@@ -157,9 +167,9 @@ take_frame(struct writer *w, struct frame *f)
 	if (frame_decode(&w->in, f) != 0)
 		return bad_frame(w, f, w->in.error);
 	if (w->ended && f->letter != FRAME_HELLO && f->letter != FRAME_END)
-		return bad_frame(w, f, "something else than H behind E");
+		return bad_frame(w, f, behind_end);
 	switch ((enum frame_letter)f->letter) {
-	case FRAME_ACTION: return take_action(w, f);
+	case FRAME_ACTION: return take_other_action(w, f);
 	case FRAME_BEGIN: return take_begin(w, f);
 	case FRAME_COMMIT: return take_commit(w, f);
 	case FRAME_RELATION: return take_relation(w, f);
@@ -191,6 +201,7 @@ is_held(const struct writer *w)
 static int
 take_frames(struct writer *w)
 {
+	struct frame_action a;
 	struct frame f;
 
 	for (int i = 0; i < FRAMES_A_TURN; i++) {
@@ -198,6 +209,12 @@ take_frames(struct writer *w)
 
 		if (is_held(w))
 			return -1;
+		/* Nearly all are. */
+		if (frame_next_action(&w->in, &f, &a)) {
+			if ((code = take_action(w, &f, &a)) >= 0)
+				return code;
+			continue;
+		}
 		switch (frame_next(&w->in, &f)) {
 		case FRAME_OK:
 			if ((code = take_frame(w, &f)) >= 0)

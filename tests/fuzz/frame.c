@@ -1,6 +1,7 @@
 /*
  * Finding and decoding frames.  The input: a byte that the sizes of the pieces are made of,
- * then a stream of frames.  It is read twice, whole and in pieces, which must give the same.
+ * then a stream of frames.  It is read twice, whole and in pieces, which must give the same;
+ * and what is read as an action at once must be what is found and decoded.
  */
 #include "support.h"
 
@@ -19,8 +20,10 @@ static size_t n_steps, cap_steps;
 static struct step
 next(struct frame_in *in, struct frame *f)
 {
+	struct support_action action = support_try_action(in);
 	struct step s = { .result = frame_next(in, f) };
 
+	support_check_action(&action, in, s.result, f);
 	if (s.result == FRAME_OK) {
 		s.letter = f->letter;
 		s.len = f->len;

@@ -212,3 +212,54 @@ support_touch(struct frame_in *in, struct frame *f)
 	default: return NULL; /* answers and stats have no form */
 	}
 }
+
+struct support_action
+support_try_action(const struct frame_in *in)
+{
+	struct frame_in copy = *in;
+	struct support_action t = { 0 };
+
+	t.taken = frame_next_action(&copy, &t.f, &t.a);
+	check(t.taken || memcmp(&copy, in, sizeof(copy)) == 0);
+	check(!t.taken || !copy.scanning);
+	t.off = copy.in.off;
+	return t;
+}
+
+static bool
+same_str(struct frame_str a, struct frame_str b)
+{
+	return a.ptr == b.ptr && a.len == b.len;
+}
+
+void
+support_check_action(const struct support_action *t, struct frame_in *in,
+    enum frame_result result, const struct frame *f)
+{
+	struct frame decoded;
+	struct frame_action a;
+
+	if (result != FRAME_OK) {
+		check(!t->taken);
+		return;
+	}
+	decoded = *f;
+	if (f->letter != FRAME_ACTION || frame_decode(in, &decoded) != 0 ||
+	    frame_get_action(&decoded, &a) != NULL) {
+		check(!t->taken);
+		return;
+	}
+	if (!t->taken) {
+		/* As pgcdc-map writes them, all are taken. */
+		check(a.more != NULL || decoded.fields != 7 || f->raw[0] != '\x98' ||
+		    f->raw[1] != '\xa1');
+		return;
+	}
+	check(t->off == in->in.off && t->f.letter == f->letter && t->f.raw == f->raw);
+	check(t->f.len == f->len && t->f.offset == f->offset);
+	check(decoded.fields == 7 && a.more == NULL && t->a.more == NULL);
+	check(t->a.op == a.op && t->a.has_relid == a.has_relid && t->a.relid == a.relid);
+	check(t->a.versioned == a.versioned && t->a.version == a.version);
+	check(same_str(t->a.index, a.index) && same_str(t->a.id, a.id));
+	check(same_str(t->a.routing, a.routing) && same_str(t->a.body, a.body));
+}

@@ -34,4 +34,19 @@ extern const char *support_error;
  */
 const char *support_touch(struct frame_in *, struct frame *);
 
+/*
+ * What frame_next_action makes of what is to be read, which it leaves as it is; and then
+ * whether that is what the frame is that frame_next found there, result, if any.
+ */
+struct support_action {
+	bool taken;
+	struct frame f;
+	struct frame_action a;
+	size_t off; /* of the input, behind it */
+};
+
+struct support_action support_try_action(const struct frame_in *);
+void support_check_action(const struct support_action *, struct frame_in *,
+    enum frame_result result, const struct frame *);
+
 #endif
