@@ -135,16 +135,18 @@ test_begun(void)
 	struct frame_in r = { 0 };
 	struct buf w = { 0 };
 	struct frame f;
+	size_t n;
 
 	frame_put_action(&w, &a, 0);
-	frame_put_action(&w, &a, 0);
-	buf_add(&r.in.buf, w.data, w.len / 2 - 2);
+	n = w.len;
+	frame_put_commit(&w, &(struct frame_commit) { .lsn = 70000, .seq = 1 });
+	buf_add(&r.in.buf, w.data, n - 2);
 	ok(frame_next(&r, &f) == FRAME_MORE && !frame_next_action(&r, &f, &b),
 	    "one that has not all come is left");
-	buf_add(&r.in.buf, w.data + w.len / 2 - 2, w.len / 2 + 2);
-	ok(frame_next_action(&r, &f, &b) && same_action(&a, &b) && f.len == w.len / 2,
+	buf_add(&r.in.buf, w.data + n - 2, w.len - n + 2);
+	ok(frame_next_action(&r, &f, &b) && same_action(&a, &b) && f.len == n,
 	    "and read when it has");
-	ok(frame_next(&r, &f) == FRAME_OK && f.len == w.len / 2 && f.offset == w.len / 2,
+	ok(frame_next(&r, &f) == FRAME_OK && f.len == w.len - n && f.offset == n,
 	    "and so is what follows, the other way");
 	r.in.eof = true;
 	ok(!frame_next_action(&r, &f, &b) && frame_next(&r, &f) == FRAME_EOF, "to the end");
