@@ -42,7 +42,8 @@ CAT	= $(call objects,cmd/pgcdc-cat)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
-FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping map_frames)
+FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping map_frames \
+	write_answer)
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
@@ -91,13 +92,16 @@ $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
-# A fuzz target is linked with all of the reader, or by its name with the mapper's modules,
-# which then log to support.c.
+# A fuzz target is linked with all of the reader, or by its name with the mapper's or the
+# writer's modules, which then log to support.c.
 FUZZ_SHARED = $(B)/obj/tests/fuzz/support.o $(REPLAY)
 $(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o $(FUZZ_SHARED) \
 	    $(MAP) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
+$(B)/tests/fuzz-write_%: $(B)/obj/tests/fuzz/write_%.o $(FUZZ_SHARED) $(WRITE) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
@@ -108,6 +112,7 @@ $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
 $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o: CPP += -Icmd/pgcdc-map
+$(B)/obj/tests/fuzz/write_%.o: CPP += -Icmd/esbulk-write
 $(B)/obj/tests/fuzz/pgoutput.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 corpus=$TOP/tests/fuzz/corpus
 
-for target in pgoutput frame map_json map_expr map_mapping map_frames; do
+for target in pgoutput frame map_json map_expr map_mapping map_frames write_answer; do
 	for file in "$corpus/$target"/*; do
 		ok "$target: ${file##*/}" "$BUILD/tests/fuzz-$target" "$file"
 	done

@@ -207,6 +207,186 @@ test_long(struct buf *problem)
 	buf_free(&text);
 }
 
+/*
+ * Plain elements are not seen by the parser where they come whole; a byte at a time, all is.
+ * Whatever the answer, both ways must tell the same, of all items and at the end.
+ */
+
+static uint32_t seed = 3;
+
+static uint32_t
+draw(uint32_t n)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 8) % n;
+}
+
+/* What is told of the text, read in such pieces (0: of any size), as text. */
+static void
+tell(struct buf *to, const char *text, size_t len, int count, size_t piece)
+{
+	struct answer *a;
+	int calls = 0, result = 0;
+
+	items_init(&items);
+	for (int k = 0; k < count; k++)
+		items_append(&items, item[k]);
+	n_told = 0;
+	a = answer_new(&items, on_item, &calls);
+	for (size_t at = 0, n; at < len; at += n) {
+		n = piece > 0 ? piece : 1 + draw(60);
+		if (n > len - at)
+			n = len - at;
+		if (answer_feed(a, text + at, n) != 0)
+			result = -1;
+	}
+	if (answer_end(a) != 0)
+		result = -1;
+	to->len = 0;
+	for (int k = 0; k < n_told; k++)
+		buf_printf(to, "%d %d %s %s\n", told[k].index, told[k].error.status,
+		    told[k].error.type, told[k].error.reason);
+	buf_printf(to, "%d %s", result, answer_problem(a));
+	answer_free(a);
+}
+
+static bool
+tells_the_same(const char *text, size_t len, int count)
+{
+	static struct buf slow, quick;
+	bool same = true;
+
+	tell(&slow, text, len, count, 1);
+	for (int way = 0; way < 3; way++) {
+		tell(&quick, text, len, count, way == 0 ? len + 1 : way == 1 ? 0 : 40);
+		same &= slow.len == quick.len && memcmp(slow.data, quick.data, slow.len) == 0;
+	}
+	if (!same)
+		printf("# %.*s\n# a byte at a time: %.*s\n", (int)len, text, (int)slow.len,
+		    slow.data);
+	return same;
+}
+
+static void
+put_element(struct buf *b, enum frame_op op)
+{
+	static const char *const forms[] = {
+		"{\"@\":{\"status\":404}}",
+		"{\"@\":{\"status\":429,\"error\":{\"type\":\"t\",\"reason\":\"}}r\"}}}",
+		"{\"@\":{\"error\":\"e\",\"status\":201}}",
+		"{\"@\":{\"status\":201,\"status\":500}}",
+		"{\"@\":{\"status\":201},\"@\":{\"status\":201}}",
+		"{\"@\":{\"status\":201},\"\":{}}",
+		"{\"@\":{\"status\" : 201 }}",
+		"{\"@\":{\"status\":2010}}",
+		"{\"@\":{\"status\":20}}",
+		"{\"@\":{\"status\":021}}",
+		"{\"@\":{\"status\":099}}",
+		"{\"@\":{\"status\":1e2}}",
+		"{\"@\":{\"_index\":\"i\",\"_id\":\"},{\",\"status\":201,\"_shards\":{\"failed\":0}}}",
+		"{\"@\":[{\"status\":201}]}",
+		"201",
+		"[{\"@\":{\"status\":201}}]",
+	};
+
+	const char *p = draw(2) == 0 ? "{\"@\":{\"status\":201}}" : "{\"@\":{\"status\":200}}";
+
+	if (draw(3) == 0)
+		p = forms[draw(sizeof(forms) / sizeof(forms[0]))];
+	for (; *p != '\0'; p++)
+		if (*p == '@')
+			buf_adds(b, frame_op_names[op]);
+		else
+			buf_addc(b, *p);
+}
+
+/* An answer to count items; most have what they should. */
+static void
+make_answer(struct buf *b, int count)
+{
+	static const char *const heads[] = { "{\"items\":[", "{\"errors\":false,\"items\":[",
+		"{\"errors\":true,\"x\":{\"items\":[{}]},\"items\":[", "[{\"items\":[",
+		"{\"items\":[[" };
+	static const char *const tails[] = { "]}", "],\"took\":3}", "]}}", "]", ",]}", "",
+		"],\"items\":[]}" };
+
+	b->len = 0;
+	buf_adds(b, heads[draw(8) > 0 ? draw(2) : 2 + draw(3)]);
+	for (int k = 0; k < count; k++) {
+		if (k > 0)
+			buf_adds(b, draw(30) == 0 ? " ,\n" : ",");
+		put_element(b, (enum frame_op)item[k % MAX_ITEMS]->op);
+	}
+	buf_adds(b, tails[draw(4) > 0 ? draw(2) : 2 + draw(5)]);
+}
+
+static void
+damage(struct buf *b)
+{
+	static const char bytes[] = "{}[],:\"0123456789 \\astuindex";
+
+	for (uint32_t n = 1 + draw(2); n > 0 && b->len > 0; n--) {
+		size_t at = draw((uint32_t)b->len);
+
+		switch (draw(4)) {
+		case 0: b->data[at] = bytes[draw(sizeof(bytes) - 1)]; break;
+		case 1: b->len = at; break;
+		case 2:
+			memmove(b->data + at, b->data + at + 1, b->len - at - 1);
+			b->len--;
+			break;
+		default: b->data[at] = (char)(b->data[at] ^ 1 << draw(8)); break;
+		}
+	}
+}
+
+static void
+test_plain(void)
+{
+	struct buf b = { 0 };
+	bool same = true, good = true;
+	int taken = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		int sent = (int)draw(MAX_ITEMS + 1);
+
+		for (int k = 0; k < MAX_ITEMS; k++)
+			item[k]->op = (uint8_t)draw(OP_REJECT);
+		make_answer(&b, draw(10) > 0 ? sent : (int)draw(MAX_ITEMS + 3));
+		if (draw(2) == 0)
+			damage(&b);
+		same &= tells_the_same(b.data, b.len, sent);
+		taken += n_told;
+	}
+	ok(same && taken > 10000, "plain items or not, damaged or not: all ways of reading agree");
+	for (int k = 0; k < MAX_ITEMS; k++)
+		item[k]->op = OP_INDEX;
+	b.len = 0;
+	buf_adds(&b, "{\"errors\":false,\"items\":[");
+	for (int k = 0; k < MAX_ITEMS; k++)
+		buf_adds(&b, k == 0 ? "{\"index\":{\"status\":201}}" : ",{\"index\":{\"status\":200}}");
+	buf_adds(&b, "]}");
+	for (size_t len = 0; len <= b.len; len++)
+		for (int sent = MAX_ITEMS - 1; sent <= MAX_ITEMS; sent++)
+			good &= tells_the_same(b.data, len, sent);
+	ok(good, "cut anywhere, and with an item too many");
+	good = true;
+	for (size_t first = 1; first < b.len; first++) {
+		struct answer *a;
+		int calls = 0;
+
+		n_told = 0;
+		a = answer_new(&items, on_item, &calls);
+		good &= answer_feed(a, b.data, first) == 0 &&
+		    answer_feed(a, b.data + first, b.len - first) == 0 && answer_end(a) == 0 &&
+		    n_told == MAX_ITEMS && told[0].error.status == 201 &&
+		    told[4].error.status == 200 && told[4].index == 4;
+		answer_free(a);
+	}
+	ok(good, "in two pieces, wherever the second begins");
+	buf_free(&b);
+}
+
 int
 main(void)
 {
@@ -219,6 +399,7 @@ main(void)
 	test_none(&problem);
 	test_odd_errors(&problem);
 	test_long(&problem);
+	test_plain();
 	for (int k = 0; k < MAX_ITEMS; k++)
 		free(item[k]);
 	buf_free(&problem);
