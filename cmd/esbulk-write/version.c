@@ -6,6 +6,12 @@
 #define LSN_BITS   56
 #define PLACE_BITS 4 /* an LSN's share of the places: 16 for each byte of the log */
 
+/* A counter: the unit's number, and behind it what is counted. */
+#define COUNT_BITS 10
+#define COUNT_MAX  ((1u << COUNT_BITS) - 1)
+#define UNIT_MAX   (UINT32_MAX >> COUNT_BITS)
+
+_Static_assert(VERSION_LAST_PLACE <= COUNT_MAX, "a counter holds every place");
 _Static_assert((VERSION_LAST_PLACE + 1) == VERSION_COMMIT_APART << PLACE_BITS,
     "the last place is just below the next commit's first");
 
@@ -13,8 +19,8 @@ void
 version_begin(struct version_places *v)
 {
 	/* 0 is what untouched counters say, so it is never a unit's number. */
-	if (++v->unit == 0) {
-		memset(v, 0, sizeof(*v));
+	if (++v->unit > UNIT_MAX) {
+		memset(v->place, 0, sizeof(v->place));
 		v->unit = 1;
 	}
 	v->highest = v->floor = 0;
@@ -23,19 +29,17 @@ version_begin(struct version_places *v)
 uint64_t
 version_place(struct version_places *v, uint64_t document)
 {
-	size_t i = (document >> 32) % (sizeof(v->place) / sizeof(v->place[0]));
-	uint16_t k;
+	uint32_t *place = &v->place[(document >> 32) % (sizeof(v->place) / sizeof(*place))];
+	uint16_t k = 0, next;
 
-	if (v->place[i].unit != v->unit) {
-		v->place[i].unit = v->unit;
-		v->place[i].next = 0;
-	}
-	k = v->place[i].next;
+	if (*place >> COUNT_BITS == v->unit)
+		k = *place & COUNT_MAX;
 	if (k < v->floor)
 		k = v->floor;
-	v->place[i].next = (uint16_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
-	if (v->place[i].next > v->highest)
-		v->highest = v->place[i].next;
+	next = (uint16_t)(k < VERSION_LAST_PLACE ? k + 1 : k);
+	*place = v->unit << COUNT_BITS | next;
+	if (next > v->highest)
+		v->highest = next;
 	return k;
 }
 

@@ -26,10 +26,7 @@ struct version_places {
 	uint32_t unit; /* of which the counters below are */
 	uint16_t highest; /* of the unit's counters */
 	uint16_t floor;   /* what all of them are at least */
-	struct {
-		uint32_t unit;
-		uint16_t next;
-	} place[32768];
+	uint32_t place[32768]; /* small, for they are anywhere in the cache: see version.c */
 };
 
 /* A unit begins (also again): all counters are 0. */

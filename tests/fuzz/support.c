@@ -229,7 +229,8 @@ support_try_action(const struct frame_in *in)
 static bool
 same_str(struct frame_str a, struct frame_str b)
 {
-	return a.ptr == b.ptr && a.len == b.len;
+	/* Where an empty one stands does not matter. */
+	return a.len == b.len && (a.len > 0 ? a.ptr == b.ptr : !a.ptr == !b.ptr);
 }
 
 void
