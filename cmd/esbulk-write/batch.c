@@ -3,6 +3,7 @@
 #include "delivery.h"
 
 #define PASSED_OVER 1000 /* items that may be, at least */
+#define AHEAD       8    /* so many items earlier the memory for one is asked for */
 
 /*
  * What goes into a lane's next request.  The documents of what must wait are bits by their
@@ -119,11 +120,22 @@ join(struct lane *lane)
 	return TURN_NOW;
 }
 
+/* Most of what costs time here is to wait for memory. */
+static void
+expect(const struct coalesce *c, struct item **ahead)
+{
+	if (*ahead == NULL)
+		return;
+	coalesce_expect(c, *ahead);
+	*ahead = (*ahead)->next;
+}
+
 void
 lane_form_batch(struct lane *lane)
 {
 	struct coalesce *c = &lane->delivery->coalesce;
 	size_t pass = lane->delivery->o->batch_docs;
+	struct item *ahead = lane->waiting.first;
 	struct items later;
 
 	if (pass < PASSED_OVER)
@@ -133,12 +145,15 @@ lane_form_batch(struct lane *lane)
 	lane->any_blocked = lane->any_merged = false;
 	lane->reads = 0;
 	items_init(&later);
+	for (int i = 0; i < AHEAD; i++)
+		expect(c, &ahead);
 	while (lane->waiting.first != NULL && later.count < pass) {
 		struct item *item = lane->waiting.first;
 		enum turn t = item->state == ITEM_PLAIN && !lane->any_blocked
 		    ? TURN_NOW
 		    : turn(lane, item);
 
+		expect(c, &ahead);
 		if (t == TURN_NEVER) {
 			delivery_let_go(lane->delivery, items_take(&lane->waiting));
 			continue;

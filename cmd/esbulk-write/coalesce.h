@@ -36,6 +36,14 @@ enum coalesce_how {
 /* A batch begins. */
 void coalesce_begin(struct coalesce *);
 
+/* The item will be asked about soon: have its place in the cache by then. */
+static inline void
+coalesce_expect(const struct coalesce *c, const struct item *item)
+{
+	if (c->cap > 0)
+		__builtin_prefetch(&c->slot[item->document & (c->cap - 1)]);
+}
+
 /* Is there an action on that document in the batch? */
 bool coalesce_has(const struct coalesce *, uint64_t document);
 
