@@ -215,10 +215,18 @@ check_body(const struct frame_action *a)
 	return NULL;
 }
 
+static bool
+is_known(const struct action_known *k, struct frame_str index)
+{
+	return index.len > 0 && index.len == k->index.len &&
+	    memcmp(index.ptr, k->index.data, index.len) == 0;
+}
+
 const char *
 action_check(const struct frame_action *a, struct action_line *l)
 {
 	const char *why = NULL;
+	bool known;
 
 	l->pipeline = l->pattern = l->query = (struct frame_str) { 0 };
 	l->require_alias = l->truncate = false;
@@ -227,7 +235,8 @@ action_check(const struct frame_action *a, struct action_line *l)
 		return why;
 	if (l->truncate)
 		return check_truncate(a, l);
-	if (!legal_index(a->index))
+	known = is_known(&l->known, a->index);
+	if (!known && !legal_index(a->index))
 		return "X has no legal index name: lower case, at most 255 bytes, without "
 		       "\\/*?\"<>|,#: and blanks, not starting with - _ or +";
 	if (a->id.ptr == NULL && (a->op == OP_UPDATE || a->op == OP_DELETE))
@@ -236,9 +245,13 @@ action_check(const struct frame_action *a, struct action_line *l)
 		return "X has no id, which a version needs";
 	if (a->id.ptr != NULL && (a->id.len == 0 || a->id.len > MAX_ID))
 		return "X has an id that is empty or longer than 512 bytes";
-	if (!utf8_valid(a->index.ptr, a->index.len) || !utf8_valid(a->id.ptr, a->id.len) ||
-	    !utf8_valid(a->routing.ptr, a->routing.len))
+	if ((!known && !utf8_valid(a->index.ptr, a->index.len)) ||
+	    !utf8_valid(a->id.ptr, a->id.len) || !utf8_valid(a->routing.ptr, a->routing.len))
 		return "X has an index, id or routing that is not UTF-8";
+	if (!known) {
+		l->known.index.len = l->known.head.len = 0;
+		buf_add(&l->known.index, a->index.ptr, a->index.len);
+	}
 	if (a->versioned == VERSION_GIVEN && a->op != OP_INDEX && a->op != OP_DELETE)
 		return "X has a version, which only index and delete take";
 	if ((why = check_body(a)) != NULL)
@@ -294,13 +307,12 @@ action_put_document(
 	buf_addc(b, '}');
 }
 
-void
-action_build(struct action_line *l, const struct frame_action *a, bool versioned,
-    uint64_t version)
+/* The line up to the id, in a text that is empty. */
+static void
+put_head(struct action_line *l, const struct frame_action *a)
 {
 	struct buf *b = &l->text;
 
-	b->len = 0;
 	PUT(b, "{\"");
 	buf_adds(b, frame_op_names[a->op]);
 	PUT(b, "\":{\"_index\":");
@@ -312,6 +324,39 @@ action_build(struct action_line *l, const struct frame_action *a, bool versioned
 		buf_adds(b, l->type);
 		buf_addc(b, '"');
 	}
+}
+
+/* The same, as it was put last where that was alike. */
+static void
+put_known_head(struct action_line *l, const struct frame_action *a)
+{
+	struct action_known *k = &l->known;
+
+	if (!is_known(k, a->index)) {
+		put_head(l, a);
+	} else if (k->head.len > 0 && k->op == a->op && k->type == l->type) {
+		buf_add(&l->text, k->head.data, k->head.len);
+		l->index_at = k->index_at;
+		l->index_len = k->index_len;
+	} else {
+		put_head(l, a);
+		k->head.len = 0;
+		buf_add(&k->head, l->text.data, l->text.len);
+		k->op = a->op;
+		k->type = l->type;
+		k->index_at = l->index_at;
+		k->index_len = l->index_len;
+	}
+}
+
+void
+action_build(struct action_line *l, const struct frame_action *a, bool versioned,
+    uint64_t version)
+{
+	struct buf *b = &l->text;
+
+	b->len = 0;
+	put_known_head(l, a);
 	l->id_at = l->id_len = 0;
 	if (a->id.ptr != NULL) {
 		PUT(b, ",\"_id\":");

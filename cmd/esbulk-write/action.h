@@ -10,9 +10,19 @@
  * An action frame as the lines of a bulk request.
  */
 
+/* The index that was found legal last: most actions go where the one before went. */
+struct action_known {
+	struct buf index;
+	struct buf head; /* of such an action line, up to the id; empty: none was made yet */
+	enum frame_op op;
+	const char *type;
+	uint16_t index_at, index_len;
+};
+
 /* What the action line says beside the frame itself. */
 struct action_line {
 	struct buf text; /* reused: the line with its newline */
+	struct action_known known; /* kept from one to the next */
 	const char *type; /* set by the owner: the mapping type; NULL: none */
 	uint16_t index_at, index_len, id_at, id_len; /* in text, escaped */
 	uint64_t document;                           /* hash of index and id */

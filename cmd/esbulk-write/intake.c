@@ -167,6 +167,8 @@ take_truncate(struct intake *in, const struct frame_action *a)
 const char *
 intake_check(struct intake *in, const struct frame_action *a)
 {
+	in->document = action_document(a->index, a->id);
+	version_expect(&in->places, in->document);
 	return action_check(a, &in->line);
 }
 
@@ -214,7 +216,7 @@ intake_action(struct intake *in, const struct frame_action *a)
 		a = &typed;
 	}
 	/* What has no id goes to the lanes in turn. */
-	document = a->id.ptr != NULL ? action_document(a->index, a->id) : in->actions << 48;
+	document = a->id.ptr != NULL ? in->document : in->actions << 48;
 	if (make_version(in, a, document, &versioned, &version) != 0)
 		return too_high;
 	action_build(l, a, versioned, version);

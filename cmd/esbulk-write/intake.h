@@ -18,6 +18,7 @@ struct intake {
 	int64_t live_since; /* as its time: what was committed then or later is new */
 	struct dry dry;
 	struct version_places places;
+	uint64_t document; /* of the action that intake_check saw last */
 	struct action_line line, gone; /* gone: of the delete behind a merge_from */
 	struct buf more;               /* what a merge keeps behind its text */
 	uint64_t actions;
@@ -34,7 +35,10 @@ const char *intake_check(struct intake *, const struct frame_action *)
 int intake_reject(struct intake *, struct frame_action *, const char *what, const char *type,
     const char *reason, size_t len) __attribute__((warn_unused_result));
 
-/* Take an action of the open unit that is good; NULL, or why that cannot be. */
+/*
+ * Take an action of the open unit, which intake_check has just found good; NULL, or why that
+ * cannot be.
+ */
 const char *intake_action(struct intake *, const struct frame_action *)
     __attribute__((warn_unused_result));
 

@@ -29,7 +29,7 @@ version_begin(struct version_places *v)
 uint64_t
 version_place(struct version_places *v, uint64_t document)
 {
-	uint32_t *place = &v->place[(document >> 32) % (sizeof(v->place) / sizeof(*place))];
+	uint32_t *place = &v->place[version_place_of(document)];
 	uint16_t k = 0, next;
 
 	if (*place >> COUNT_BITS == v->unit)

@@ -1,6 +1,7 @@
 #ifndef VERSION_H
 #define VERSION_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -22,15 +23,31 @@
  * Counters by document hash; two documents that share one only count faster.  So many that
  * a unit needs some twenty million rows before the last place is reached by that alone.
  */
+#define VERSION_PLACES 32768
+
 struct version_places {
 	uint32_t unit; /* of which the counters below are */
 	uint16_t highest; /* of the unit's counters */
 	uint16_t floor;   /* what all of them are at least */
-	uint32_t place[32768]; /* small, for they are anywhere in the cache: see version.c */
+	uint32_t place[VERSION_PLACES]; /* small, for they are anywhere in the cache: see version.c */
 };
+
+/* Which counter is the document's. */
+static inline size_t
+version_place_of(uint64_t document)
+{
+	return (document >> 32) % VERSION_PLACES;
+}
 
 /* A unit begins (also again): all counters are 0. */
 void version_begin(struct version_places *);
+
+/* The document's next action comes soon: have its counter in the cache by then. */
+static inline void
+version_expect(const struct version_places *v, uint64_t document)
+{
+	__builtin_prefetch(&v->place[version_place_of(document)], 1);
+}
 
 /* k of the next action on the document. */
 uint64_t version_place(struct version_places *, uint64_t document);
