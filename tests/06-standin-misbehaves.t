@@ -240,6 +240,57 @@ while [ $i -lt 12 ]; do
 done >"$T/large"
 is "$(send -u elastic:pass -H 'Expect: 100-continue' <"$T/large")" '413 0' 'a body that is too large'
 
+# What only counts answers as what also looks does.
+item a | sed p >"$T/bulk1"
+item a ',"version":4,"version_type":"external_gte"' >"$T/bulk2"
+{
+	item a
+	printf '{"create":{"_index":"g","_id":"b"}}\n{}\n{"delete":{"_index":"f","_id":"a"}}\n'
+	item c
+} >"$T/bulk3"
+{
+	item a
+	printf '{"update":{"_index":"f","_id":"b"}}\n{"doc":{"n":2}}\n'
+} >"$T/bulk4"
+{
+	item a
+	printf '{"index":{"_index":"F_","_id":"b"}}\n{}\n'
+} >"$T/bulk5"
+{
+	item a
+	printf '{"index":{"_index":"f","_id":"b"}}\n{}'
+} >"$T/bulk6"
+{
+	item a
+	printf '{"index":{"_index":"f"},"_id":"b"}}\n\n{}\n'
+} >"$T/bulk7"
+# answers: to all of them, and what was counted.
+answers() {
+	for path in 'errors%2Citems.%2A.status%2Citems.%2A.error' 'items.%2A.status' ''; do
+		for n in 1 2 3 4 5 6 7; do
+			curl -sS --noproxy '*' -w ' %{http_code}\n' -H 'Content-Type: application/x-ndjson' \
+			    --data-binary "@$T/bulk$n" "$STANDIN_URL/_bulk?filter_path=$path"
+		done
+	done | sed -E 's/"took":[0-9]+/"took":0/; s/"_seq_no":[0-9]+/"_seq_no":0/g;
+	    s/"index_uuid":"[^"]*"/"index_uuid":"?"/g'
+	control GET stats | jq -c 'del(.cpu_seconds)'
+}
+standin_start --store nothing
+answers >"$T/looked"
+is "$(printf '{"index":{"_index":"f","_id":"a"}}\n{"n":}\n' | send) $(jq -c .errors "$T/answer")" \
+    '200 0 true' 'a document is looked into'
+standin_start --count
+answers >"$T/counted"
+is "$(cat "$T/counted")" "$(cat "$T/looked")" 'counting alone gives the same answers'
+quick() {
+	printf '{"index":{"_index":"f","_id":"a"}}\n{"n":}\n' | curl -sS --noproxy '*' \
+	    -H 'Content-Type: application/x-ndjson' --data-binary @- \
+	    "$STANDIN_URL/_bulk?filter_path=errors,items.*.status,items.*.error"
+}
+is "$(quick)" '{"errors":false,"items":[{"index":{"status":201}}]}' 'but looks into no document'
+fault 'kind=item&status=429&count=1'
+like "$(quick)" '"status":429' 'where there are no faults'
+
 standin_start --unix "$T/socket2" --port 0
 item a | send >"$T/code"
 fault 'kind=hang'

@@ -128,6 +128,16 @@ filter_set(struct filter *f, const char *path)
 	}
 }
 
+bool
+filter_is_status(const struct filter *f)
+{
+	bool is = !f->all && !f->took && f->errors;
+
+	for (int op = 0; op < 4; op++)
+		is = is && (f->fields[op] & ~(unsigned)F_ERROR) == F_STATUS;
+	return is;
+}
+
 void
 answer_begin(struct answer *a, const struct filter *f, bool forced_refresh)
 {

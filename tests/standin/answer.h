@@ -44,6 +44,9 @@ void filter_set(struct filter *, const char *path);
 /* Does a list of dotted patterns, as in filter_path, leave the field at path? */
 bool filter_leaves(const char *list, const char *path);
 
+/* Does it ask for errors, and of items that did what they should for the status alone? */
+bool filter_is_status(const struct filter *);
+
 struct answer {
 	struct buf out;
 	size_t start; /* where the text starts in out */

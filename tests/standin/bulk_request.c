@@ -3,6 +3,7 @@
  */
 #include <strings.h>
 
+#include "count.h"
 #include "engine.h"
 #include "handler.h"
 
@@ -86,6 +87,10 @@ bulk_request_parse(struct request *r)
 
 	if (!check_request(r))
 		return;
+	if (si->options.count && count_bulk(r)) {
+		r->bulk.n = 0;
+		return;
+	}
 	if (r->n_segments > 1)
 		d.index = (struct slice) { r->segments[0], strlen(r->segments[0]) };
 	if (routing != NULL)

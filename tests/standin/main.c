@@ -26,6 +26,8 @@ static const char help[] =
     "      --unix PATH          listen on this socket; on TCP too only with --port\n"
     "      --store WHAT         all (default), versions (no sources), nothing\n"
     "      --no-store           the same as --store nothing: check, count, forget\n"
+    "      --count              the same, but check no more than the shape of lines, as\n"
+    "                           long as requests are usual ones and there are no faults\n"
     "      --shards N           the routing (or id) is a part of a document's identity,\n"
     "                           as on an index of N shards (default 1: it is not)\n"
     "      --gc-deletes-ms N    how long a delete's version is known (default 60000)\n"
@@ -164,6 +166,7 @@ enum option_code {
 	OPTION_UNIX,
 	OPTION_STORE,
 	OPTION_NO_STORE,
+	OPTION_COUNT,
 	OPTION_SHARDS,
 	OPTION_GC_DELETES,
 	OPTION_NO_AUTO_CREATE,
@@ -181,7 +184,7 @@ enum option_code {
 static const struct option options[] = { { "port", 1, NULL, OPTION_PORT },
 	{ "port-file", 1, NULL, OPTION_PORT_FILE }, { "unix", 1, NULL, OPTION_UNIX },
 	{ "store", 1, NULL, OPTION_STORE }, { "no-store", 0, NULL, OPTION_NO_STORE },
-	{ "shards", 1, NULL, OPTION_SHARDS },
+	{ "count", 0, NULL, OPTION_COUNT }, { "shards", 1, NULL, OPTION_SHARDS },
 	{ "gc-deletes-ms", 1, NULL, OPTION_GC_DELETES },
 	{ "no-auto-create", 0, NULL, OPTION_NO_AUTO_CREATE },
 	{ "max-bytes", 1, NULL, OPTION_MAX_BYTES }, { "auth", 1, NULL, OPTION_AUTH },
@@ -214,6 +217,10 @@ take(struct standin *si, int option, const char *name, const char *value)
 	case OPTION_UNIX: o->unix_path = value; break;
 	case OPTION_STORE: o->keep = keep_of(value); break;
 	case OPTION_NO_STORE: o->keep = KEEP_NOTHING; break;
+	case OPTION_COUNT:
+		o->keep = KEEP_NOTHING;
+		o->count = true;
+		break;
 	case OPTION_SHARDS: o->shards = (unsigned)number(name, value, 1024); break;
 	case OPTION_GC_DELETES:
 		o->gc_deletes_ms = (uint32_t)number(name, value, UINT32_MAX);
@@ -287,6 +294,8 @@ main(int argc, char **argv)
 		usage("no operands are taken");
 	if (o->port < 0 && o->unix_path == NULL)
 		o->port = 0;
+	if (si->log.fd >= 0 || si->stamp.fd >= 0 || !o->auto_create)
+		o->count = false;
 	if (o->shards == 0)
 		o->shards = 1;
 	si->faults.random = (o->seed + 1) * 0x9e3779b97f4a7c15U;

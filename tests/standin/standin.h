@@ -24,6 +24,7 @@ struct options {
 	uint32_t gc_deletes_ms;
 	uint64_t seed;
 	bool auto_create; /* indexes */
+	bool count;       /* look into bulk requests only if they are unusual */
 };
 
 struct stats {
