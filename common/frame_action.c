@@ -10,7 +10,7 @@ struct cursor {
 	const unsigned char *p, *end;
 };
 
-static bool
+static inline bool
 take_nil(struct cursor *c)
 {
 	if (c->p == c->end || *c->p != 0xc0)
@@ -20,7 +20,7 @@ take_nil(struct cursor *c)
 }
 
 /* n bytes, most significant first. */
-static bool
+static inline bool
 take_number(struct cursor *c, unsigned n, uint64_t *v)
 {
 	if ((size_t)(c->end - c->p) < n)
@@ -30,7 +30,7 @@ take_number(struct cursor *c, unsigned n, uint64_t *v)
 	return true;
 }
 
-static bool
+static inline bool
 take_uint(struct cursor *c, uint64_t max, uint64_t *v)
 {
 	if (c->p == c->end)
@@ -42,7 +42,7 @@ take_uint(struct cursor *c, uint64_t max, uint64_t *v)
 	return *v <= max;
 }
 
-static bool
+static inline bool
 take_str(struct cursor *c, struct frame_str *s)
 {
 	uint64_t n;
@@ -60,7 +60,7 @@ take_str(struct cursor *c, struct frame_str *s)
 	return true;
 }
 
-static bool
+static inline bool
 take_str_or_nil(struct cursor *c, struct frame_str *s)
 {
 	*s = (struct frame_str) { 0 };
@@ -70,8 +70,15 @@ take_str_or_nil(struct cursor *c, struct frame_str *s)
 static bool
 take_op(struct cursor *c, enum frame_op *op)
 {
+	static const char usual[] = "\xa5index";
 	struct frame_str s;
 
+	if ((size_t)(c->end - c->p) >= sizeof(usual) - 1 &&
+	    memcmp(c->p, usual, sizeof(usual) - 1) == 0) {
+		c->p += sizeof(usual) - 1;
+		*op = OP_INDEX;
+		return true;
+	}
 	if (!take_str(c, &s))
 		return false;
 	for (int i = 0; i < OP_COUNT; i++)

@@ -54,6 +54,10 @@ utf8_valid(const char *s, size_t n)
 		}
 		if (p == end)
 			break;
+		if (*(const unsigned char *)p < 0x80) {
+			p++;
+			continue;
+		}
 		len = utf8_char(p, (size_t)(end - p));
 		if (len == 0)
 			return false;

@@ -276,17 +276,6 @@ put_text(struct buf *b, const char *s, size_t n)
 #define PUT(b, literal) put_text(b, literal, sizeof(literal) - 1)
 
 static void
-put_uint(struct buf *b, uint64_t v)
-{
-	char tmp[20], *p = tmp + sizeof(tmp);
-
-	do
-		*--p = (char)('0' + v % 10);
-	while ((v /= 10) > 0);
-	buf_add(b, p, (size_t)(tmp + sizeof(tmp) - p));
-}
-
-static void
 put_string(struct buf *b, struct frame_str s)
 {
 	json_put_string(b, s.ptr, s.len);
@@ -349,37 +338,83 @@ put_known_head(struct action_line *l, const struct frame_action *a)
 	}
 }
 
+/* A string with its quotes, where there is room for six bytes of each. */
+static char *
+add_string(char *to, struct frame_str s)
+{
+	*to++ = '"';
+	for (uint32_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c < 0x20) {
+			static const char digits[] = "0123456789abcdef";
+
+			to = stpcpy(to, "\\u00");
+			*to++ = digits[c >> 4];
+			*to++ = digits[c & 15];
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			*to++ = '\\';
+		*to++ = (char)c;
+	}
+	*to++ = '"';
+	return to;
+}
+
+/* As above, where there is room for twenty digits. */
+static char *
+add_version(char *to, struct action_known *k, uint64_t version)
+{
+	if (k->n_digits == 0 || k->version != version) {
+		char *end = k->digits + sizeof(k->digits), *p = end;
+		uint64_t v = version;
+
+		do
+			*--p = (char)('0' + v % 10);
+		while ((v /= 10) > 0);
+		k->n_digits = (uint8_t)(end - p);
+		memmove(k->digits, p, k->n_digits);
+		k->version = version;
+	}
+	memcpy(to, k->digits, sizeof(k->digits));
+	return to + k->n_digits;
+}
+
+#define ADD(to, literal) \
+	(memcpy((to), (literal), sizeof(literal) - 1), (to) + sizeof(literal) - 1)
+#define ADDED_MAX 160 /* all that is between the strings, and a number */
+
 void
 action_build(struct action_line *l, const struct frame_action *a, bool versioned,
     uint64_t version)
 {
 	struct buf *b = &l->text;
+	size_t strings = (size_t)a->id.len + a->routing.len + l->pipeline.len;
+	char *start, *to;
 
 	b->len = 0;
 	put_known_head(l, a);
+	start = to = buf_reserve(b, ADDED_MAX + 6 * strings);
 	l->id_at = l->id_len = 0;
 	if (a->id.ptr != NULL) {
-		PUT(b, ",\"_id\":");
-		l->id_at = (uint16_t)(b->len + 1);
-		put_string(b, a->id);
-		l->id_len = (uint16_t)(b->len - 1 - l->id_at);
+		to = ADD(to, ",\"_id\":");
+		l->id_at = (uint16_t)(b->len + (size_t)(to - start) + 1);
+		to = add_string(to, a->id);
+		l->id_len = (uint16_t)(b->len + (size_t)(to - start) - 1 - l->id_at);
 	}
-	if (a->routing.ptr != NULL) {
-		PUT(b, ",\"routing\":");
-		put_string(b, a->routing);
-	}
+	if (a->routing.ptr != NULL)
+		to = add_string(ADD(to, ",\"routing\":"), a->routing);
 	if (versioned) {
-		PUT(b, ",\"version\":");
-		put_uint(b, version);
-		PUT(b, ",\"version_type\":\"external_gte\"");
+		to = add_version(ADD(to, ",\"version\":"), &l->known, version);
+		to = ADD(to, ",\"version_type\":\"external_gte\"");
 	}
-	if (l->pipeline.ptr != NULL) {
-		PUT(b, ",\"pipeline\":");
-		put_string(b, l->pipeline);
-	}
+	if (l->pipeline.ptr != NULL)
+		to = add_string(ADD(to, ",\"pipeline\":"), l->pipeline);
 	if (l->require_alias)
-		PUT(b, ",\"require_alias\":true");
-	PUT(b, "}}\n");
+		to = ADD(to, ",\"require_alias\":true");
+	to = ADD(to, "}}\n");
+	b->len += (size_t)(to - start);
 }
 
 /* A multiply-and-fold hash over eight bytes a step; not against an attacker. */
@@ -396,10 +431,19 @@ mix(uint64_t h, const char *p, size_t n)
 		p += 8;
 		n -= 8;
 	}
-	w = n;
-	for (size_t i = 0; i < n; i++)
-		w = w << 8 | (unsigned char)p[i];
-	h = (h ^ w) * k;
+	/* What is left, some of it twice; its length tells how. */
+	w = 0;
+	if (n >= 4) {
+		uint32_t first, last;
+
+		memcpy(&first, p, 4);
+		memcpy(&last, p + n - 4, 4);
+		w = (uint64_t)first << 32 | last;
+	} else if (n > 0) {
+		w = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
+		    (unsigned char)p[n - 1];
+	}
+	h = (h ^ w ^ n * k) * k;
 	return h ^ h >> 32;
 }
 

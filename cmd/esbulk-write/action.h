@@ -10,13 +10,19 @@
  * An action frame as the lines of a bulk request.
  */
 
-/* The index that was found legal last: most actions go where the one before went. */
+/*
+ * The index that was found legal last, and a version: most actions go where the one before
+ * went, and those of a unit have few versions.
+ */
 struct action_known {
 	struct buf index;
 	struct buf head; /* of such an action line, up to the id; empty: none was made yet */
 	enum frame_op op;
 	const char *type;
 	uint16_t index_at, index_len;
+	uint64_t version; /* whose digits these are, if there are any */
+	char digits[20];
+	uint8_t n_digits;
 };
 
 /* What the action line says beside the frame itself. */

@@ -244,6 +244,8 @@ take_plain(struct answer *a, const char *p, size_t n)
 	a->error.type[0] = a->error.reason[0] = '\0';
 	a->fn(a->arg, a->next, &a->error);
 	a->next = a->next->next;
+	if (a->next != NULL)
+		__builtin_prefetch(a->next->next, 1);
 	return form->len + 5;
 }
 

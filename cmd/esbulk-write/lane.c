@@ -275,6 +275,8 @@ settle(struct lane *lane, int64_t now)
 	items_init(&left);
 	items_init(&instead);
 	while ((item = items_take(&lane->sending)) != NULL) {
+		if (lane->sending.first != NULL)
+			__builtin_prefetch(lane->sending.first->next, 1);
 		if (item->verdict == VERDICT_STORED) {
 			lane_store(lane->delivery, item);
 			continue;
