@@ -294,6 +294,99 @@ test_hash(void)
 	    lane[3]);
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Of ids of every length up to six, of which many have the same bytes in other places. */
+static void
+test_no_collisions(void)
+{
+	enum { DIGITS = 4, IDS = 4 + 16 + 64 + 256 + 1024 + 4096 };
+	static uint64_t hash[IDS];
+	size_t n = 0, equal = 0;
+
+	for (uint32_t len = 1; len <= 6; len++)
+		for (uint32_t v = 0; v < 1u << 2 * len; v++) {
+			char id[8];
+
+			for (uint32_t i = 0; i < len; i++)
+				id[i] = "0123"[v >> 2 * i & (DIGITS - 1)];
+			hash[n++] = action_document(STR("users"), (struct frame_str) { id, len });
+		}
+	qsort(hash, n, sizeof(hash[0]), by_value);
+	for (size_t i = 1; i < n; i++)
+		equal += hash[i] == hash[i - 1];
+	ok(n == IDS && equal == 0, "no two short ids have one hash");
+}
+
+static uint32_t seed = 11;
+
+static uint32_t
+draw(uint32_t n)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 8) % n;
+}
+
+/* Whatever is kept from one action to the next, each is judged and written as if alone. */
+static void
+test_kept(void)
+{
+	static const struct frame_str indexes[] = { STR("users"), STR("user"), STR("users-2"),
+		STR("Users"), STR("u\xff"), { NULL, 0 }, STR("") };
+	static const struct frame_str ids[] = { STR("1"), STR("a\"b\\\n\x1f"), STR("1234567890"),
+		STR("\xc3\xbc"), STR("\xff"), { NULL, 0 } };
+	static const struct frame_str routings[] = { { NULL, 0 }, STR("r"), STR("\t\"") };
+	static const uint64_t versions[] = { 0, 7, 16000639, INT64_MAX };
+	struct action_line kept = { 0 };
+	bool same = true;
+	int built = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		struct action_line alone = { .type = draw(8) == 0 ? "_doc" : NULL };
+		struct frame_action a = { .op = (enum frame_op)draw(OP_REJECT),
+			.index = indexes[draw(2) == 0 ? 0 : draw(7)], .id = ids[draw(6)],
+			.routing = routings[draw(3)], .versioned = (enum frame_versioned)draw(3) };
+		uint64_t version = versions[draw(4)];
+		bool versioned = draw(2) == 0;
+		const char *why, *why_alone;
+
+		if (a.op != OP_DELETE)
+			a.body = STR("{}");
+		kept.type = alone.type;
+		why = action_check(&a, &kept);
+		why_alone = action_check(&a, &alone);
+		same &= why == why_alone;
+		if (why == NULL) {
+			built++;
+			kept.require_alias = alone.require_alias = draw(4) == 0;
+			kept.pipeline = alone.pipeline = routings[draw(3)];
+			action_build(&kept, &a, versioned, version);
+			action_build(&alone, &a, versioned, version);
+			same &= kept.text.len == alone.text.len &&
+			    memcmp(kept.text.data, alone.text.data, alone.text.len) == 0 &&
+			    kept.index_at == alone.index_at &&
+			    kept.index_len == alone.index_len && kept.id_at == alone.id_at &&
+			    kept.id_len == alone.id_len;
+			/* As a truncate leaves it. */
+			if (draw(4) == 0)
+				kept.index_at = kept.index_len = kept.id_at = kept.id_len = 0;
+		}
+		buf_free(&alone.text);
+		buf_free(&alone.known.index);
+		buf_free(&alone.known.head);
+	}
+	ok(same && built > 5000, "each action is judged and written as if it were alone");
+	buf_free(&kept.text);
+	buf_free(&kept.known.index);
+	buf_free(&kept.known.head);
+}
+
 int
 main(void)
 {
@@ -305,6 +398,10 @@ main(void)
 	test_lines();
 	test_unescape();
 	test_hash();
+	test_no_collisions();
+	test_kept();
 	buf_free(&line.text);
+	buf_free(&line.known.index);
+	buf_free(&line.known.head);
 	return done_testing();
 }
