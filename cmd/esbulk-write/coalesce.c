@@ -34,10 +34,8 @@ find(const struct coalesce *c, uint64_t document)
 }
 
 static void
-put(struct coalesce *c, struct item *item)
+put(struct coalesce *c, struct coalesce_slot *s, struct item *item)
 {
-	struct coalesce_slot *s = find(c, item->document);
-
 	c->n += s->batch != c->batch;
 	*s = (struct coalesce_slot) { c->batch, (uint32_t)(item->document >> 32), item };
 }
@@ -52,30 +50,30 @@ grow(struct coalesce *c)
 	c->n = 0;
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.slot[i].batch == c->batch)
-			put(c, old.slot[i].item);
+			put(c, find(c, old.slot[i].item->document), old.slot[i].item);
 	free(old.slot);
 }
 
 void
 coalesce_add(struct coalesce *c, struct item *item)
 {
-	if (c->n >= c->cap / 2)
+	if (c->n >= c->cap / 2) {
 		grow(c);
-	put(c, item);
+		c->asked = find(c, item->document);
+	}
+	put(c, c->asked, item);
 }
 
 static struct item *
-last(const struct coalesce *c, uint64_t document)
+in_batch(const struct coalesce *c, const struct coalesce_slot *s)
 {
-	const struct coalesce_slot *s = find(c, document);
-
 	return s != NULL && s->batch == c->batch ? s->item : NULL;
 }
 
 bool
 coalesce_has(const struct coalesce *c, uint64_t document)
 {
-	return last(c, document) != NULL;
+	return in_batch(c, find(c, document)) != NULL;
 }
 
 /*
@@ -127,10 +125,12 @@ is_plain(const struct item *i)
  * cluster remembers a delete; so only a delete may be the first.
  */
 enum coalesce_how
-coalesce_ask(const struct coalesce *c, const struct item *item, struct item **other)
+coalesce_ask(struct coalesce *c, const struct item *item, struct item **other)
 {
-	struct item *o = *other = last(c, item->document);
+	struct item *o;
 
+	c->asked = find(c, item->document);
+	o = *other = in_batch(c, c->asked);
 	if (o == NULL)
 		return COALESCE_ALONE;
 	/* A mapper's own versions may go back. */

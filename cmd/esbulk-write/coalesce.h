@@ -21,7 +21,7 @@ struct coalesce {
 	struct coalesce_slot {
 		uint32_t batch, tag;
 		struct item *item;
-	} *slot;
+	} *slot, *asked; /* asked: of the item that coalesce_ask was asked about last */
 	size_t cap, n;   /* cap is a power of two */
 	size_t left_out; /* of this batch */
 };
@@ -48,9 +48,9 @@ coalesce_expect(const struct coalesce *c, const struct item *item)
 bool coalesce_has(const struct coalesce *, uint64_t document);
 
 /* An item that comes behind all of the batch.  *other: the last on its document, if any. */
-enum coalesce_how coalesce_ask(const struct coalesce *, const struct item *, struct item **other);
+enum coalesce_how coalesce_ask(struct coalesce *, const struct item *, struct item **other);
 
-/* It joined the batch. */
+/* It joined the batch: the one that was asked about just now. */
 void coalesce_add(struct coalesce *, struct item *);
 
 /* And replaces another, which is in the batch's list until coalesce_end. */
