@@ -6,6 +6,12 @@
 #include "answer.h"
 #include "buf.h"
 
+/*
+ * So many braces are in an element, at most, of those of which the ends are looked for.  The
+ * parser begins a string anew with each piece of it, so it must not get many.
+ */
+#define MAX_BRACES 8
+
 /* No answer is longer than this, with room for an error's reason in every item. */
 #define ANSWER_BASE ((size_t)1 << 20)
 #define ANSWER_ITEM ((size_t)16 * 1024)
@@ -28,6 +34,7 @@ struct answer {
 	unsigned results;  /* in this element */
 	bool failed;       /* it has an error, of whatever form */
 	bool between;      /* the last byte closed an element */
+	unsigned misses;   /* braces since the last element's end at which none ended */
 	size_t size, limit; /* of the answer, bytes */
 	struct answer_error error;
 	answer_item_fn *fn;
@@ -103,6 +110,7 @@ close_value(struct answer *a)
 		a->fn(a->arg, a->next, &a->error);
 		a->next = a->next->next;
 		a->between = true;
+		a->misses = 0;
 	}
 	a->depth--;
 	return 1;
@@ -264,12 +272,16 @@ answer_feed(struct answer *a, const char *p, size_t n)
 
 		if (take == 0) {
 			/* An element may end there. */
-			const char *brace = memchr(p, '}', n);
+			const char *brace = a->misses < MAX_BRACES ? memchr(p, '}', n) : NULL;
 
 			take = brace != NULL ? (size_t)(brace - p) + 1 : n;
 			a->between = false;
 			if (parse(a, p, take) != 0)
 				return -1;
+			if (brace == NULL)
+				a->between = false;
+			else if (!a->between)
+				a->misses++;
 		}
 		p += take;
 		n -= take;

@@ -204,6 +204,17 @@ test_long(struct buf *problem)
 	        strlen(told[0].error.type) == ANSWER_TYPE_MAX - 1 &&
 	        strlen(told[0].error.reason) == ANSWER_REASON_MAX - 1,
 	    "long words are cut to what there is room for");
+	/* A piece for each would take minutes. */
+	text.len = 0;
+	buf_adds(&text, "{\"items\":[{\"index\":{\"error\":\"");
+	for (int i = 0; i < 500000; i++)
+		buf_addc(&text, '}');
+	buf_adds(&text, "\",\"status\":400}},{\"index\":{\"status\":201}},{\"index\":"
+	                "{\"status\":200}}]}");
+	ok(read_answer(text.data, text.len, 3, 300000, problem) == 0 && n_told == 3 &&
+	        told[0].error.status == 400 && told[1].error.status == 201 &&
+	        told[2].error.status == 200,
+	    "words that are full of braces are read in time");
 	buf_free(&text);
 }
 
