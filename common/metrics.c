@@ -1,0 +1,163 @@
+#include <sys/resource.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fdio.h"
+#include "metrics.h"
+#include "utf8.h"
+
+/* With a backslash before quotes and backslashes, line ends as \n, and all of it UTF-8. */
+static void
+put_escaped(struct buf *out, const char *s, bool json)
+{
+	size_t n = strlen(s), len;
+
+	for (size_t i = 0; i < n; i += len) {
+		unsigned char c = (unsigned char)s[i];
+
+		len = utf8_char(s + i, n - i);
+		if (len == 0) {
+			buf_adds(out, "\xef\xbf\xbd");
+			len = 1;
+		} else if (c == '\n') {
+			buf_adds(out, "\\n");
+		} else if (json && c < 0x20) {
+			buf_printf(out, "\\u%04x", c);
+		} else {
+			if (c == '"' || c == '\\')
+				buf_addc(out, '\\');
+			buf_add(out, s + i, len);
+		}
+	}
+}
+
+void
+metrics_put_json(struct buf *out, const char *s)
+{
+	buf_addc(out, '"');
+	put_escaped(out, s, true);
+	buf_addc(out, '"');
+}
+
+void
+metrics_family(struct metrics *m, enum metrics_type type, const char *name, const char *help)
+{
+	m->name = name;
+	buf_printf(m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+	    type == METRICS_COUNTER ? "counter" : "gauge");
+}
+
+/* All of a sample but its value. */
+static void
+begin_sample(struct metrics *m, const struct metrics_label *label)
+{
+	buf_adds(m->out, m->name);
+	if (label != NULL) {
+		char before = '{';
+
+		for (; label->name != NULL; label++) {
+			buf_addc(m->out, before);
+			buf_adds(m->out, label->name);
+			buf_adds(m->out, "=\"");
+			put_escaped(m->out, label->value, false);
+			buf_addc(m->out, '"');
+			before = ',';
+		}
+		buf_addc(m->out, '}');
+	}
+	buf_addc(m->out, ' ');
+}
+
+void
+metrics_uint(struct metrics *m, const struct metrics_label *labels, uint64_t value)
+{
+	begin_sample(m, labels);
+	buf_printf(m->out, "%llu\n", (unsigned long long)value);
+}
+
+void
+metrics_real(struct metrics *m, const struct metrics_label *labels, double value)
+{
+	begin_sample(m, labels);
+	if (isfinite(value))
+		buf_printf(m->out, "%.15g\n", value);
+	else
+		buf_adds(m->out, isnan(value) ? "NaN\n" : value > 0 ? "+Inf\n" : "-Inf\n");
+}
+
+void
+metrics_one(struct metrics *m, enum metrics_type type, const char *name, const char *help,
+    uint64_t value)
+{
+	metrics_family(m, type, name, help);
+	metrics_uint(m, NULL, value);
+}
+
+/* In seconds since 1970, by this clock; 0: nobody knows. */
+static double
+started_at(void)
+{
+	char text[1024];
+	const char *p;
+	unsigned long long ticks;
+	struct timespec up;
+	FILE *f = fopen("/proc/self/stat", "re");
+	size_t n;
+
+	if (f == NULL)
+		return 0;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	text[n] = '\0';
+	/* The 22nd field; the second is a name in parentheses, which may hold anything. */
+	p = strrchr(text, ')');
+	for (int field = 2; p != NULL && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (p == NULL || clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+		return 0;
+	ticks = strtoull(p, NULL, 10);
+	return (double)wall_us() / 1e6 - ((double)up.tv_sec + (double)up.tv_nsec / 1e9) +
+	    (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static uint64_t
+resident_bytes(void)
+{
+	unsigned long long size, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+		resident = 0;
+	(void)fclose(f);
+	return resident * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+void
+metrics_process(struct metrics *m)
+{
+	static double began;
+	struct rusage used;
+
+	if (began <= 0)
+		began = started_at();
+	metrics_family(m, METRICS_GAUGE, "process_start_time_seconds",
+	    "When the process began, in seconds since 1970.");
+	metrics_real(m, NULL, began);
+	metrics_one(m, METRICS_GAUGE, "process_resident_memory_bytes",
+	    "Memory that the process has.", resident_bytes());
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return;
+	metrics_family(m, METRICS_COUNTER, "process_cpu_seconds_total",
+	    "CPU time that the process used.");
+	metrics_real(m, NULL,
+	    (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+	        (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+}
