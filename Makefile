@@ -34,8 +34,10 @@ MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
 MAN7	= man/pgcdc.7
 
 objects	= $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
-COMMON	= $(call objects,common)
-READ	= $(call objects,cmd/pgcdc-read)
+# What needs a library of its own goes only where it is used.
+HTTP	= $(B)/obj/common/metrics_http.o
+COMMON	= $(filter-out $(HTTP),$(call objects,common))
+READ	= $(call objects,cmd/pgcdc-read) $(HTTP)
 MAP	= $(call objects,cmd/pgcdc-map)
 WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
@@ -56,7 +58,7 @@ all: $(PROGRAMS)
 
 $(B)/bin/pgcdc-read: $(READ) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(READ) $(COMMON) -lpq -lmsgpackc -lbsd -lm
+	$(LINK) $(READ) $(COMMON) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(MAP) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
@@ -85,7 +87,7 @@ $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
@@ -104,7 +106,7 @@ $(B)/tests/fuzz-write_%: $(B)/obj/tests/fuzz/write_%.o $(FUZZ_SHARED) $(WRITE) $
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(READ) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmsgpackc -lbsd -lm
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 
 $(B)/obj/cmd/pgcdc-read/%.o $(B)/obj/cmd/pgcdc-map/%.o: CPP += $(PQCPP)
 $(B)/obj/tests/expr/%.o: CPP += -Icmd/pgcdc-map

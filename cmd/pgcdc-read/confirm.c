@@ -18,9 +18,8 @@
 #define ASK_US       INT64_C(200000)
 #define GOODBYE_US   (5 * SECOND_US)
 
-/* The position before which everything is stored, or never needs to be. */
-static uint64_t
-confirmable(const struct reader *r)
+uint64_t
+confirm_stored(const struct reader *r)
 {
 	uint64_t lsn = r->units.stored_lsn;
 
@@ -55,7 +54,7 @@ another_went_on(const struct reader *r, uint64_t lsn)
 static int
 move_flush(struct reader *r, int64_t now, bool at_once)
 {
-	uint64_t lsn = confirmable(r);
+	uint64_t lsn = confirm_stored(r);
 
 	if (lsn <= r->flush_lsn && !r->snapshot.dirty)
 		return 0;
@@ -129,11 +128,11 @@ asks(const struct reader *r, int64_t now)
 int64_t
 confirm_due(const struct reader *r)
 {
-	bool news = confirmable(r) > r->sent_flush;
+	bool news = confirm_stored(r) > r->sent_flush;
 	int64_t due = r->last_status + r->status_interval;
 
 	if (!session_streams(r))
-		return confirmable(r) > r->flush_lsn || r->snapshot.dirty
+		return confirm_stored(r) > r->flush_lsn || r->snapshot.dirty
 		    ? r->last_save + CONFIRM_US
 		    : INT64_MAX;
 	if (r->snapshot.dirty && r->last_save + CONFIRM_US < due)

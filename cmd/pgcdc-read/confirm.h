@@ -7,6 +7,9 @@
  * What is stored, told to the server by status updates, and kept in the state file before.
  */
 
+/* The position before which everything is stored, or never needs to be. */
+uint64_t confirm_stored(const struct reader *);
+
 /* Write what libpq holds, as far as it goes; -1: the connection is broken. */
 int confirm_flush(struct reader *);
 

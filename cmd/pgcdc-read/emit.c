@@ -92,6 +92,7 @@ put_row(struct reader *r, struct chunk *c)
 	row_put(r->pgo.out, &s->row);
 	c->table->rows++;
 	c->table->bytes += len;
+	counts_add(c->relation->count, COUNT_SNAPSHOT);
 	return 1;
 }
 
@@ -130,7 +131,7 @@ snapshot_emit(struct reader *r)
 		uint64_t seq = pgoutput_close_chunk(&r->pgo, s->commit_lsn);
 
 		if (r->sink != SINK_NONE)
-			units_add(&r->units, seq, s->commit_lsn);
+			units_add(&r->units, seq, s->commit_lsn, wall_us());
 	}
 	if (n < 0)
 		return EXIT_TEMPORARY;
@@ -157,7 +158,7 @@ emit_done(const struct snapshot *s, const struct table *t)
 {
 	uint32_t done = t->ranges > 0 ? t->todo[0].from : t->blocks;
 
-	for (size_t i = 0; i < s->chunks; i++)
+	for (size_t i = 0; t->going > 0 && i < s->chunks; i++)
 		if (s->chunk[i]->table == t && s->chunk[i]->range.from < s->chunk[i]->range.to &&
 		    s->chunk[i]->range.from < done)
 			done = s->chunk[i]->range.from;

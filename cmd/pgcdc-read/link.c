@@ -182,7 +182,8 @@ link_lost(struct reader *r, bool at_once)
 		r->retry_delay = RETRY_MIN_US;
 	pgoutput_disconnected(&r->pgo, r->idle_lsn);
 	delay = at_once ? 0 : next_delay(r);
-	r->retry_at = now_us() + delay;
+	r->lost_at = now_us();
+	r->retry_at = r->lost_at + delay;
 	if (r->ended == NULL && !at_once)
 		log_warn("connecting again", kv_lsn("from", r->idle_lsn),
 		    kv_real("delay", (double)delay / 1e6));
@@ -271,6 +272,7 @@ go_on(struct reader *r)
 	if (r->server.confirmed_flush > r->flush_lsn)
 		r->flush_lsn = r->server.confirmed_flush;
 	r->sent_flush = 0;
+	r->reconnects++;
 	r->pgo.resume = r->idle_lsn;
 	log_info("streaming again", kv_lsn("from", start), kv_uint("server", r->server.version));
 }
@@ -285,6 +287,7 @@ link_retry(struct reader *r, int64_t now)
 	case PG_OK: go_on(r); return GO_ON;
 	case PG_STOPPED: return r->tick_code; /* or TERM, which the loop sees to */
 	case PG_TEMPORARY:
+		r->failures++;
 		r->retry_at = now_us() + next_delay(r);
 		return GO_ON;
 	case PG_PERMANENT: break;

@@ -61,8 +61,10 @@ snapshot_repeat_chunk(struct reader *r, struct chunk *c)
 	struct table *t = c->table;
 
 	/* Of another file its blocks mean nothing. */
-	if (reads(c) && c->filenode == t->filenode && t->state < TABLE_READ)
+	if (reads(c) && c->filenode == t->filenode && t->state < TABLE_READ) {
 		table_give_back(t, c->range);
+		r->snapshot.repeated++;
+	}
 	snapshot_drop_chunk(r, c);
 }
 

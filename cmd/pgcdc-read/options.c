@@ -37,6 +37,7 @@ enum {
 	OPT_SNAPSHOT_AGAIN,
 	OPT_CONTROL,
 	OPT_REQUEST,
+	OPT_METRICS,
 };
 
 static const struct option longopts[] = {
@@ -70,6 +71,7 @@ static const struct option longopts[] = {
 	{ "snapshot-again", no_argument, NULL, OPT_SNAPSHOT_AGAIN },
 	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "request", required_argument, NULL, OPT_REQUEST },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -111,6 +113,7 @@ static const char usage_text[] =
     "      --snapshot-again         what the state file says is loaded, too\n"
     "      --control SOCKET         take requests on this socket: snapshot TABLE..., status\n"
     "      --request LINE           send one to the reader that listens there, and end\n"
+    "      --metrics [ADDRESS:]PORT answer requests for /metrics and /status (of 127.0.0.1)\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
     "  -v, --verbose                say more\n"
@@ -233,6 +236,7 @@ take_snapshot(struct options *o, int c, const char *arg)
 		    (uint64_t)number(arg, "--snapshot-max-lag", 0, (long)1 << 50);
 		break;
 	case OPT_SNAPSHOT_AGAIN: o->snapshot_again = true; break;
+	case OPT_METRICS: o->metrics = arg; break;
 	case OPT_CONTROL: o->control_path = arg; break;
 	case OPT_REQUEST: o->request = arg; break;
 	default: usage_error("an option that is not known", NULL);

@@ -32,6 +32,7 @@ struct options {
 	uint64_t snapshot_max_rate; /* bytes a second; 0: no limit */
 	uint64_t snapshot_max_lag;  /* bytes; 0: no limit */
 	const char *control_path;   /* or NULL */
+	const char *metrics;        /* where to listen, or NULL */
 	const char *request;        /* for the reader that listens there; or NULL */
 	int proto; /* 0: the newest that the server has */
 	size_t spool_mem; /* bytes */

@@ -101,25 +101,15 @@ take_commit(struct pgoutput *p, struct wire *w, uint64_t *end_lsn)
 }
 
 static void
-put_relation(struct pgoutput *p, struct relation *r)
-{
-	if (!r->pending)
-		return;
-	buf_add(p->out, r->frame.data, r->frame.len);
-	r->emitted.len = 0;
-	buf_add(&r->emitted, r->frame.data, r->frame.len);
-	r->pending = false;
-}
-
-static void
 emit_row(void *arg, struct row *row)
 {
 	struct pgoutput *p = arg;
 
 	open_unit(p);
-	put_relation(p, row->relation);
+	relation_put(p->out, row->relation);
 	row_put(p->out, row);
 	p->rows++;
+	counts_add(row->relation->count, counts_letter(row->letter));
 }
 
 /* Rows that wait for values from their tables. */
@@ -168,7 +158,8 @@ take_truncate(struct pgoutput *p, struct wire *w)
 
 		if (r == NULL)
 			return damaged("a truncate of an unknown table");
-		put_relation(p, r);
+		relation_put(p->out, r);
+		counts_add(r->count, COUNT_TRUNCATE);
 		if (p->watch.truncate != NULL)
 			p->watch.truncate(p->watch.arg, r->relid, p->begin.xid);
 	}
@@ -361,6 +352,7 @@ take_stream_commit(struct pgoutput *p, struct wire *w)
 		return PGOUTPUT_DOUBTFUL;
 	start_transaction(p);
 	p->replay = s;
+	p->streamed++;
 	return PGOUTPUT_BEGIN;
 }
 
@@ -478,6 +470,7 @@ uint64_t
 pgoutput_close_chunk(struct pgoutput *p, uint64_t end_lsn)
 {
 	close_unit(p, end_lsn);
+	p->chunks++;
 	return p->seq;
 }
 

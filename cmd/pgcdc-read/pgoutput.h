@@ -43,6 +43,8 @@ struct pgoutput {
 	uint64_t definitions;     /* Relation messages that arrived so far */
 	struct buf newer;         /* those that a replay must not undo */
 	uint64_t seq;             /* of the last unit emitted; counts from 1 */
+	uint64_t chunks;          /* units of them that are a snapshot's */
+	uint64_t streamed;        /* transactions that came before they were committed */
 	uint64_t rows;
 	struct row row;
 	struct toast toast;

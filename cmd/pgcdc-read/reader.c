@@ -11,6 +11,7 @@
 #include "link.h"
 #include "log.h"
 #include "lsn.h"
+#include "observe.h"
 #include "reader.h"
 #include "serve.h"
 #include "session.h"
@@ -20,7 +21,7 @@
 
 #define OUT_FLUSH ((size_t)64 * 1024)
 #define MESSAGES_A_TURN 20000
-#define POLLED 6 /* descriptors, besides those of snapshots */
+#define POLLED 7 /* descriptors, besides those of snapshots */
 
 /*
  * So many messages a second are dense: then they are let gather for a moment, which saves
@@ -79,7 +80,7 @@ take_event(struct reader *r, enum pgoutput_event event, uint64_t end_lsn)
 		return -1;
 	case PGOUTPUT_UNIT:
 		if (r->sink != SINK_NONE)
-			units_add(&r->units, r->pgo.seq, end_lsn);
+			units_add(&r->units, r->pgo.seq, end_lsn, r->pgo.begin.time);
 		snapshot_unit(r, r->pgo.begin.lsn, end_lsn);
 		reached(r, end_lsn);
 		return -1;
@@ -269,6 +270,8 @@ poll_timeout(const struct reader *r, int64_t now)
 		due = snapshot_due(r, now);
 	if (link_due(r) < due)
 		due = link_due(r);
+	if (observe_due(r, now) < due)
+		due = observe_due(r, now);
 	if (r->sink == SINK_FILE && !units_none_open(&r->units) && sync_due < due)
 		due = sync_due;
 	if (r->sink == SINK_ACK && r->ack.fd < 0 && now + SECOND_US < due)
@@ -324,7 +327,8 @@ wait_events(struct reader *r, int64_t now)
 		{ .fd = r->sink == SINK_ACK ? r->ack.fd : -1, .events = POLLIN },
 		{ .fd = r->term_at == 0 ? r->wait.signal_fd : -1, .events = POLLIN },
 		{ .fd = r->ended == NULL ? catalog_fd(&r->pgo.relations.catalog) : -1,
-		    .events = POLLIN } };
+		    .events = POLLIN },
+		{ .fd = observe_fd(r), .events = POLLIN } };
 	nfds_t n = POLLED + CONTROL_POLLED + r->snapshot.workers;
 	int code = -1, timeout = poll_timeout(r, now);
 
@@ -346,6 +350,8 @@ wait_events(struct reader *r, int64_t now)
 	if (r->sink == SINK_FILE || (r->ended != NULL && fdout_pending(&r->out) == 0))
 		p[1].fd = -1;
 	code = poll(p, n, timeout);
+	if (p[6].revents != 0)
+		observe_run(r);
 	r->looked = r->looked || (p[0].events & POLLIN) != 0;
 	if (code <= 0 && !snapshot_waits(r))
 		return GO_ON;
@@ -384,6 +390,8 @@ tick(struct reader *r, int64_t now)
 	if (r->term_at != 0 && r->ended == NULL &&
 	    (!r->pgo.in_unit || now - r->term_at >= TERM_IN_UNIT_US))
 		end_stream(r, "term");
+	if (now >= observe_due(r, now))
+		observe_run(r);
 	if (confirm_file(r, now, r->ended != NULL) != 0 || confirm_tick(r, now) != 0)
 		return EXIT_TEMPORARY;
 	if ((code = snapshot_tick(r, now)) != GO_ON)
@@ -398,23 +406,6 @@ tick(struct reader *r, int64_t now)
 	return r->conn != NULL && r->ended == NULL ? watch_tick(r, now) : GO_ON;
 }
 
-/* After E: is all written and stored, or the time for that over? */
-static int
-drained(struct reader *r, int64_t now)
-{
-	bool all = fdout_pending(&r->out) == 0 && units_none_open(&r->units);
-
-	if (r->ended == NULL)
-		return -1;
-	if (all)
-		return EXIT_DONE;
-	if (now < r->drain_until)
-		return -1;
-	log_error("the last units were not stored in time", kv_uint("emitted", r->units.emitted),
-	    kv_uint("stored", r->units.stored), kv_int("drain_ms", r->o->drain_ms));
-	return EXIT_TEMPORARY;
-}
-
 static int
 loop(struct reader *r)
 {
@@ -427,7 +418,7 @@ loop(struct reader *r)
 		if (code == GO_ON)
 			code = pump(r);
 		if (code == GO_ON)
-			code = drained(r, now);
+			code = serve_drained(r, now);
 		if (code == GO_ON)
 			code = wait_events(r, now);
 		if (code >= 0)
@@ -479,6 +470,8 @@ reader_run(const struct options *o)
 		    ? EXIT_TEMPORARY
 		    : EXIT_PERMANENT;
 	if (code == GO_ON)
+		code = observe_open(&r);
+	if (code == GO_ON)
 		code = control_open(&r);
 	if (code == GO_ON && snapshot_init(&r) != 0)
 		code = EXIT_TEMPORARY;
@@ -486,6 +479,7 @@ reader_run(const struct options *o)
 		code = stream(&r);
 	snapshot_free(&r);
 	control_close(&r);
+	observe_close(&r);
 	PQfinish(r.conn);
 	catalog_close(&r.pgo.relations.catalog);
 	if (r.sink == SINK_FILE && r.out.fd != STDOUT_FILENO && close(r.out.fd) != 0 &&

@@ -322,6 +322,7 @@ take(struct relations *rs, struct oidmap *map, const char *msg, size_t len)
 	/* The server sends an empty schema for pg_catalog. */
 	r->schema = xstrdup(*schema != '\0' ? schema : "pg_catalog");
 	r->table = xstrdup(table);
+	r->count = counts_of(&rs->counts, r->schema, r->table);
 	r->identity = identity;
 	r->column = xcalloc(n, sizeof(*r->column));
 	for (; r->columns < n && !w.bad; r->columns++) {
@@ -371,6 +372,17 @@ relations_take_loaded(struct relations *rs, const char *msg, size_t len, struct 
 }
 
 void
+relation_put(struct buf *out, struct relation *r)
+{
+	if (!r->pending)
+		return;
+	buf_add(out, r->frame.data, r->frame.len);
+	r->emitted.len = 0;
+	buf_add(&r->emitted, r->frame.data, r->frame.len);
+	r->pending = false;
+}
+
+void
 relations_put_loaded(struct relations *rs, struct buf *out, const struct relation *loaded)
 {
 	/* The stream may not have told of the table yet. */
@@ -417,5 +429,6 @@ relations_free(struct relations *rs)
 	free_all(&rs->by_relid);
 	free_all(&rs->loaded);
 	types_free(&rs->types);
+	counts_free(&rs->counts);
 	*rs = (struct relations) { .catalog = rs->catalog };
 }

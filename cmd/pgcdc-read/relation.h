@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "catalog.h"
+#include "counts.h"
 #include "oidmap.h"
 #include "type.h"
 
@@ -39,6 +40,7 @@ struct relation {
 	int said;           /* what was warned about */
 	struct buf message; /* its Relation message */
 	uint64_t arrived;   /* when that came, as the caller counts; 0: it did not say */
+	struct count *count; /* of its rows; NULL: its definition did not come yet */
 };
 
 struct relations {
@@ -47,6 +49,7 @@ struct relations {
 	struct relation *last;
 	struct catalog catalog;
 	struct types types;
+	struct counts counts;
 	uint32_t xid; /* of the transaction that is taken */
 };
 
@@ -73,6 +76,9 @@ enum pg_status relations_take(struct relations *, const char *msg, size_t len)
  */
 enum pg_status relations_take_loaded(struct relations *, const char *msg, size_t len,
     struct relation **out) __attribute__((warn_unused_result));
+
+/* Append its frame where that must go out before a row. */
+void relation_put(struct buf *out, struct relation *);
 
 /* Append the frame of a relation that a snapshot found, unless it went out last for its table. */
 void relations_put_loaded(struct relations *, struct buf *out, const struct relation *);

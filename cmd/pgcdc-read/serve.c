@@ -11,6 +11,7 @@
 #include "filesink.h"
 #include "link.h"
 #include "log.h"
+#include "observe.h"
 #include "serve.h"
 #include "sig.h"
 
@@ -88,6 +89,22 @@ serve_acks(struct reader *r)
 	}
 }
 
+int
+serve_drained(const struct reader *r, int64_t now)
+{
+	bool all = fdout_pending(&r->out) == 0 && units_none_open(&r->units);
+
+	if (r->ended == NULL)
+		return GO_ON;
+	if (all)
+		return EXIT_DONE;
+	if (now < r->drain_until)
+		return GO_ON;
+	log_error("the last units were not stored in time", kv_uint("emitted", r->units.emitted),
+	    kv_uint("stored", r->units.stored), kv_int("drain_ms", r->o->drain_ms));
+	return EXIT_TEMPORARY;
+}
+
 /* The output and the ack socket, as far as they are ready now. */
 static int
 look_downstream(struct reader *r)
@@ -138,6 +155,7 @@ serve_tick(void *reader)
 			code = EXIT_TEMPORARY;
 	}
 	snapshot_idle(r);
+	observe_run(r);
 	if (code == GO_ON)
 		code = look_at_server(r, now);
 	r->tick_code = code;

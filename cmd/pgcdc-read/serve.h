@@ -21,6 +21,9 @@ int serve_acks(struct reader *) __attribute__((warn_unused_result));
 /* After the end, with all stored, nobody needs to listen any more. */
 bool serve_may_be_gone(const struct reader *);
 
+/* After E: is all written and stored, or the time for that over? */
+int serve_drained(const struct reader *, int64_t now) __attribute__((warn_unused_result));
+
 /* Standard output has no reader any more: say so. */
 int serve_output_closed(void) __attribute__((warn_unused_result));
 

@@ -7,6 +7,7 @@
 #include "ack.h"
 #include "control.h"
 #include "fdio.h"
+#include "metrics_http.h"
 #include "options.h"
 #include "pg.h"
 #include "pgoutput.h"
@@ -33,6 +34,15 @@ enum sink {
 	SINK_ACK,  /* the writer says what is stored */
 	SINK_FILE, /* it is stored once fsynced */
 	SINK_NONE, /* nobody knows: nothing is confirmed */
+};
+
+/* What the server says of itself every ten seconds. */
+struct watched {
+	bool known;
+	uint64_t lsn;      /* the end of its log */
+	uint64_t retained; /* bytes of the log that the slot holds */
+	bool limited;      /* max_slot_wal_keep_size holds: so many bytes more, and it may be lost */
+	uint64_t safe;
 };
 
 struct reader {
@@ -63,6 +73,10 @@ struct reader {
 	struct units units;
 	struct snapshot snapshot;
 	struct control control;
+	struct metrics_http *metrics; /* NULL: nobody asked for it */
+	uint64_t reconnects, failures; /* connections made again, and attempts in vain */
+	int64_t lost_at;       /* when the last one was lost */
+	struct watched watched;
 
 	uint64_t idle_lsn;  /* everything before it has been received whole */
 	uint64_t flush_lsn; /* what is confirmed to the server */

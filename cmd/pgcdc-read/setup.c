@@ -390,7 +390,7 @@ take_slot(const struct setup *s)
 			log_info("the slot is active elsewhere: standing by",
 			    kv_str("slot", s->o->slot), kv_int("pid", pid),
 			    kv_int("check_interval_ms", s->o->slot_check_ms));
-		said = true;
+		said = s->server->standby = true;
 		/* A walsender that is about to end does so soon. */
 		if (wait > s->o->slot_check_ms)
 			wait = s->o->slot_check_ms;
@@ -414,5 +414,6 @@ setup_start(const struct pg_wait *w, PGconn *conn, const struct options *o, stru
 		status = check_publication(&s, o->publications[i]);
 	if (status == PG_OK)
 		status = take_slot(&s);
+	v->standby = false;
 	return status;
 }

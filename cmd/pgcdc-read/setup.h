@@ -28,6 +28,7 @@ struct server {
 	uint64_t emitted;         /* given: everything before it was emitted; 0: nothing was */
 	uint64_t start;           /* where streaming goes on */
 	uint64_t insert_lsn;      /* the end of the server's log then */
+	bool standby;             /* somebody else has the slot now: it is waited for */
 	bool gap;                 /* changes came to somebody else, or are missing */
 };
 

@@ -79,6 +79,7 @@ struct snapshot {
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
 	uint64_t connect_lsn;
 	int failed;           /* tables that were given up */
+	uint64_t repeated;    /* chunks that are read once more */
 	uint64_t said_rows;
 	bool on_terminal, on_line;
 };

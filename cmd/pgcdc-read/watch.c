@@ -9,9 +9,13 @@
 
 #define WATCH_US (10 * SECOND_US)
 
+enum { MISSING, TIMEOUT, SYNC_STATE, LOG_END, RETAINED, SAFE };
+
 static void
 build_query(struct reader *r, struct buf *sql)
 {
+	char *slot = pg_literal(r->conn, r->o->slot);
+
 	buf_adds(sql, "SELECT (SELECT string_agg(n, ', ') FROM unnest(ARRAY[");
 	for (size_t i = 0; i < r->o->n_publications; i++) {
 		char *literal = pg_literal(r->conn, r->o->publications[i]);
@@ -22,19 +26,37 @@ build_query(struct reader *r, struct buf *sql)
 	buf_printf(sql,
 	    "]::text[]) n WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = n)),"
 	    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
-	    " (SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = %d)",
-	    PQbackendPID(r->conn));
+	    " (SELECT sync_state FROM pg_catalog.pg_stat_replication WHERE pid = %d),"
+	    " w.lsn, greatest(pg_catalog.pg_wal_lsn_diff(w.lsn, s.restart_lsn), 0), s.safe_wal_size"
+	    " FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN"
+	    " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END) w (lsn)"
+	    " LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = %s",
+	    PQbackendPID(r->conn), slot);
+	PQfreemem(slot);
+}
+
+static void
+take_note(struct watched *w, const PGresult *res)
+{
+	const char *safe = PQgetvalue(res, 0, SAFE);
+
+	w->known = lsn_parse(PQgetvalue(res, 0, LOG_END), (size_t)PQgetlength(res, 0, LOG_END),
+	               &w->lsn) == 0 && !PQgetisnull(res, 0, RETAINED);
+	w->retained = strtoull(PQgetvalue(res, 0, RETAINED), NULL, 10);
+	w->limited = !PQgetisnull(res, 0, SAFE);
+	w->safe = *safe == '-' ? 0 : strtoull(safe, NULL, 10);
 }
 
 static int
 judge(struct reader *r, const PGresult *res)
 {
-	const char *sync = PQgetvalue(res, 0, 2);
-	int timeout = atoi(PQgetvalue(res, 0, 1));
+	const char *sync = PQgetvalue(res, 0, SYNC_STATE);
+	int timeout = atoi(PQgetvalue(res, 0, TIMEOUT));
 
-	if (!PQgetisnull(res, 0, 0)) {
+	take_note(&r->watched, res);
+	if (!PQgetisnull(res, 0, MISSING)) {
 		log_error("a publication does not exist any more",
-		    kv_str("publication", PQgetvalue(res, 0, 0)),
+		    kv_str("publication", PQgetvalue(res, 0, MISSING)),
 		    kv_str("remedy", "make it anew, then the slot behind it, and load the tables "
 		                     "anew"));
 		return EXIT_PERMANENT;
