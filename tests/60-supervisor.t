@@ -236,7 +236,7 @@ is "$(stat -c %a "$d/run")" 700 'the run directory is private'
 stop 'configuration'
 
 fresh 'PGCDC_ES_URL=  http://a:1   http://b:2 ' "PGCDC_STATE=$T/own.state" \
-    "PGCDC_DEAD_LETTER=$T/own dead" 'PGCDC_DRAIN=08.5'
+    "PGCDC_DEAD_LETTER=$T/own dead" 'PGCDC_DRAIN=08.5' 'PGCDC_METRICS_READ=[::1]:9187'
 # The file's own rules take one level of backslashes, and quotes around all.
 cat >>"$d/conf" <<'END'
 PGCDC_WRITE_OPTIONS=--one 'two  words' "a\\"b $(touch pwned)" * \\\\ x"y"'z' ''
@@ -248,7 +248,7 @@ is "$(cat "$d/esbulk-write.args")" "$(printf %s "<-u><http://a:1><-u><http://b:2
     "<$d/run/ack.sock><--dead-letter><$T/own dead><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
     'options: the writer gets them as words, nothing expanded'
 is "$(cat "$d/pgcdc-read.args")" "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock>" \
-    "<--control><$d/run/ctl.sock><--state><$T/own.state><--drain><8><-v><--a><b c>")" \
+    "<--control><$d/run/ctl.sock><--state><$T/own.state><--drain><8><--metrics><[::1]:9187><-v><--a><b c>")" \
     'options: the reader gets them'
 is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping><-v>" 'options: -v is passed on'
 is "$(find "$d" . -maxdepth 1 -name pwned)" '' 'options: nothing in them is run'

@@ -154,7 +154,7 @@ set_variable()
 	case $_key in
 	PGCDC_CONNINFO | PGCDC_SLOT | PGCDC_PUBLICATION | PGCDC_MAPPING | PGCDC_ES_URL | \
 	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_SNAPSHOT | PGCDC_DEAD_LETTER | PGCDC_LOG | PGCDC_READ_OPTIONS | \
-	    PGCDC_MAP_COMMAND | PGCDC_WRITE_OPTIONS | PGCDC_DRAIN | PGCDC_KILL_DELAY | \
+	    PGCDC_METRICS_READ | PGCDC_MAP_COMMAND | PGCDC_WRITE_OPTIONS | PGCDC_DRAIN | PGCDC_KILL_DELAY | \
 	    PGCDC_RESTART_MIN | PGCDC_RESTART_MAX) ;;
 	PGCDC_*) bad "unknown variable $_key" ;;
 	_* | IFS | OPTIND | OPTARG | PPID | PWD | OLDPWD)
@@ -359,7 +359,7 @@ check_config()
 	PGCDC_MAPPING=${PGCDC_MAPPING-} PGCDC_MAP_COMMAND=${PGCDC_MAP_COMMAND-}
 	PGCDC_READ_OPTIONS=${PGCDC_READ_OPTIONS-} PGCDC_WRITE_OPTIONS=${PGCDC_WRITE_OPTIONS-}
 	PGCDC_ES_URL=${PGCDC_ES_URL-} PGCDC_DEAD_LETTER=${PGCDC_DEAD_LETTER-}
-	PGCDC_SNAPSHOT=${PGCDC_SNAPSHOT-}
+	PGCDC_SNAPSHOT=${PGCDC_SNAPSHOT-} PGCDC_METRICS_READ=${PGCDC_METRICS_READ-}
 	case $PGCDC_SNAPSHOT in
 	'' | initial | never | only) ;;
 	*) invalid PGCDC_SNAPSHOT 'is none of initial, never and only' ;;
@@ -713,6 +713,7 @@ stage_read()
 	    -a "$_rundir/ack.sock" --control "$_rundir/ctl.sock" --state "$_state_file" \
 	    --drain "${_drain%.*}"
 	[ -z "$PGCDC_SNAPSHOT" ] || set -- "$@" --snapshot "$PGCDC_SNAPSHOT"
+	[ -z "$PGCDC_METRICS_READ" ] || set -- "$@" --metrics "$PGCDC_METRICS_READ"
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	with_words "$PGCDC_READ_OPTIONS" "$@"
 }
