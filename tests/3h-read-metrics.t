@@ -313,7 +313,8 @@ wait_exit 'it ends' 30 "$READER" 0
 rm -f "$T/fifo"
 mkfifo "$T/fifo"
 exec 9<>"$T/fifo"
-bg large sh -c 'exec pgcdc-read -s "$1" -p "$1" --spool-mem 0 --metrics 0 --drain 1 >"$2"' sh "$ID" "$T/fifo"
+bg large sh -c 'exec pgcdc-read -s "$1" -p "$1" --spool-mem 0 --metrics 0 --drain 1 \
+    9<&- >"$2"' sh "$ID" "$T/fifo"
 READER=$BG_PID
 port large
 wait_for 'a reader whose output nobody reads' 20 status_is .state streaming
@@ -327,5 +328,23 @@ is "$(metric streamed_transactions_total)" 1 'and counted'
 s0=$(metric lag_seconds)
 ok 'its age is the lag' between 0.000001 "$s0" 60
 exec 9<&-
-kill -KILL "$READER"
+wait_exit 'its output is gone' 20 "$READER" 111
+
+# A table of which much was read that cannot be written, when the server goes.
+sql "INSERT INTO a SELECT i, i FROM generate_series(300001, 700000) i"
+slot_free() {
+	sql "SELECT pg_replication_slot_advance('$ID', pg_current_wal_lsn())"
+}
+wait_for 'the slot is free' 20 slot_free
+exec 9<>"$T/fifo"
+bg blocked sh -c 'exec pgcdc-read -s "$1" -p "$1" --snapshot initial --snapshot-chunk-bytes 65536 \
+    --metrics 0 9<&- >"$2"' sh "$ID" "$T/fifo"
+READER=$BG_PID
+port blocked
+wait_for 'a table is being loaded' 30 metric_above 0 spool_bytes of=snapshot place=memory
+wait_for 'whose rows wait' 20 metric_above 200000 output_buffer_bytes
+is "$(metric snapshot_chunks_repeated_total)" 0 'none was read again'
+ok 'the server stops' "$TOP/tests/pg-server" stop "$PG_DIR" immediate
+wait_for 'what was not written is to be read again' 20 metric_above 0 snapshot_chunks_repeated_total
+is "$(metric spool_bytes of=snapshot place=memory)" 0 'and not kept'
 done_testing
