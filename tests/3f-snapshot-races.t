@@ -164,6 +164,32 @@ stop
 equal 'no row is lost' public.t
 rows=''
 
+# Another table has the name when it is read: a schema can be renamed while its tables are locked.
+# Whoever asks how large the table is waits for an index meanwhile.
+fresh "CREATE SCHEMA a; CREATE SCHEMA b;
+    CREATE TABLE a.s (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
+    INSERT INTO a.s SELECT i, 0, repeat('x', 500) FROM generate_series(1, 20) i;
+    CREATE TABLE b.s (LIKE a.s INCLUDING ALL);
+    INSERT INTO b.s SELECT i, 9, repeat('z', 500) FROM generate_series(1, 20) i;
+    ALTER PUBLICATION $ID SET TABLE a.s;"
+slowly swapped --snapshot-max-rate 3000
+wait_for 'loading began' 20 blocks_at_least a.s 1
+session swapped 3
+echo "BEGIN; REINDEX INDEX $(sql "SELECT indexrelid::regclass FROM pg_index
+    WHERE indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'a.s'::regclass)");" >&3
+wait_for 'a chunk waits for an index' 20 chunk_waits
+sql 'ALTER SCHEMA a RENAME TO c; ALTER SCHEMA b RENAME TO a'
+echo "COMMIT;" >&3
+exec 3>&-
+loaded_there() {
+	loaded a.s || loaded c.s
+}
+wait_for 'the table is loaded' 60 loaded_there
+stop
+is "$(frames | grep -c '^."S".*zzz')" 0 'no row of a table came that got its name'
+equal 'its own rows did' c.s
+sql 'SET client_min_messages = warning; DROP SCHEMA a, c CASCADE'
+
 # An update moves a row with a large value that it leaves alone to a block that was read.
 rows=600
 fresh "INSERT INTO t VALUES (601, 0, repeat('y', 500), repeat('0123456789', 1000));

@@ -52,6 +52,7 @@ chunk_ask(struct chunk *c, const struct chunk_context *x, PGconn *conn)
 		c->relation = t->relation;
 		c->definition = t->relation->arrived;
 		put_copy(&sql, c, conn);
+		published_place(&sql, t->heap);
 	}
 	buf_adds(&sql, "COMMIT");
 	sent = PQsendQuery(conn, buf_cstr(&sql)) == 1;
@@ -124,6 +125,16 @@ as_expected(const struct chunk *c)
 	    same_text(c->filter, t->filter);
 }
 
+/*
+ * Does somebody change the schema's row who may not be over?  Its xid may be a subtransaction's,
+ * which no snapshot lists: all before the snapshot's first are over.
+ */
+static bool
+is_leaving(const struct chunk *c, const struct visible *seen)
+{
+	return c->leaving != 0 && (int32_t)(c->leaving - (uint32_t)seen->xmin) >= 0;
+}
+
 /* What the transaction sees, and of what. */
 static void
 take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *res)
@@ -132,6 +143,7 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 
 	if (PQntuples(res) == 0 || PQgetisnull(res, 0, DEFINED_FILENODE) ||
 	    number(res, 0, DEFINED_HEAP) != c->table->heap ||
+	    number(res, 0, DEFINED_PLACE) != c->table->place ||
 	    strtoll(PQgetvalue(res, 0, DEFINED_PRINT), NULL, 10) != c->table->print) {
 		c->outcome = CHUNK_CHANGED;
 		return;
@@ -144,6 +156,11 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 		return;
 	}
 	visible_parse(&seen, PQgetvalue(res, 0, DEFINED_SNAPSHOT));
+	c->leaving = number(res, 0, DEFINED_LEAVING);
+	if (is_leaving(c, &seen)) {
+		c->outcome = CHUNK_LOCKED;
+		return;
+	}
 	if (!visible_all(x->streamed, c->streamed, &seen, &c->unseen)) {
 		c->outcome = CHUNK_STALE;
 		return;
@@ -162,6 +179,18 @@ take_definition(struct chunk *c, const struct chunk_context *x, const PGresult *
 	c->found = true;
 	if (c->range.from < c->range.to && !as_expected(c))
 		c->outcome = CHUNK_CHANGED;
+}
+
+/* What was copied is what the name meant by then. */
+static void
+take_place(struct chunk *c, const PGresult *res)
+{
+	if (c->outcome != CHUNK_FINE || (PQntuples(res) > 0 && number(res, 0, 0) == c->leaving))
+		return;
+	log_debug("a table's schema was altered while the table was read",
+	    kv_str("table", c->table->name));
+	c->outcome = CHUNK_CHANGED;
+	c->found = false;
 }
 
 /* Names and types that are not there: the table was altered, renamed or dropped. */
@@ -253,8 +282,13 @@ chunk_take(struct chunk *c, const struct chunk_context *x, PGconn *conn, bool *m
 		if (res == NULL)
 			break;
 		switch (PQresultStatus(res)) {
-		case PGRES_TUPLES_OK: take_definition(c, x, res); break;
-		case PGRES_COPY_OUT: c->copying = true; break;
+		case PGRES_TUPLES_OK:
+			if (c->copied)
+				take_place(c, res);
+			else
+				take_definition(c, x, res);
+			break;
+		case PGRES_COPY_OUT: c->copying = c->copied = true; break;
 		case PGRES_COMMAND_OK: break;
 		default: take_error(c, conn, res);
 		}

@@ -14,10 +14,15 @@
  *	LOCK TABLE ... IN ACCESS SHARE MODE
  *	the snapshot S, the table's file, how its rows are published
  *	COPY of the blocks, into the spool
+ *	is its schema still called as before?
  *	COMMIT
  *
  * The lock comes first: a table that was rewritten behind S looks empty to it, and now the
  * rewrite is either over before S, and shows by the file, or waits.  All of it is sent at once.
+ *
+ * LOCK and COPY look for the table by its name, one after the other.  A table that is locked
+ * keeps its own, but nobody can lock a schema's: so it must be the one that the listing knew, by
+ * the version of its row, from there to the end.
  */
 
 enum chunk_state {
@@ -50,6 +55,8 @@ struct chunk {
 	const struct relation *relation; /* how its rows are read */
 	uint64_t definition;
 	bool copying;
+	bool copied;
+	uint32_t leaving;    /* DEFINED_LEAVING */
 	bool found;          /* the definition and S were looked at */
 	uint32_t blocks;     /* what the table has now */
 	uint64_t table_bytes;

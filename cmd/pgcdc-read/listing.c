@@ -111,6 +111,7 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 		restart_published(r, t, as);
 	}
 	t->print = print;
+	t->place = (uint32_t)strtoul(PQgetvalue(res, row, PUBLISHED_PLACE), NULL, 10);
 	t->at_once = r->o->no_origin || *PQgetvalue(res, row, PUBLISHED_UPDATES) == 'f';
 	set_text(&t->name, PQgetvalue(res, row, PUBLISHED_NAME));
 	set_text(&t->by, PQgetvalue(res, row, PUBLISHED_BY));

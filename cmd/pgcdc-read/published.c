@@ -65,7 +65,7 @@ static const char list_tail[] =
     " top AS (SELECT heap, max(level) AS level FROM listed GROUP BY heap)"
     " SELECT top.heap, up.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),"
     " string_agg(listed.pub::text, ',' ORDER BY listed.pub), prints.print,"
-    " bool_and(pub.updates),"
+    " bool_and(pub.updates), max(n.xmin::text),"
     " CASE WHEN c.relkind = 'f' THEN 'it is a foreign table'"
     " WHEN c.relpersistence = 'u' THEN 'it is unlogged' END"
     " FROM top JOIN listed ON listed.heap = top.heap AND listed.level = top.level"
@@ -277,7 +277,7 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *p
 	    " SELECT (SELECT print FROM prints), pg_catalog.pg_current_snapshot(),"
 	    " pg_catalog.pg_current_wal_insert_lsn(),"
 	    " pg_catalog.pg_relation_filenode(%" PRIu32 "),"
-	    " %s::pg_catalog.regclass::pg_catalog.oid,"
+	    " %s::pg_catalog.regclass::pg_catalog.oid, place.xmin, place.xmax,"
 	    " pg_catalog.pg_relation_size(%" PRIu32 ")"
 	    " / pg_catalog.current_setting('block_size')::int, pg_catalog.pg_table_size(%" PRIu32 "),"
 	    " n.nspname, c.relname, c.relreplident, p.filter, p.lists > 1,"
@@ -288,8 +288,10 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *p
 	    " AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END"
 	    " AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))"
 	    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	    " CROSS JOIN LATERAL ",
-	    heap, literal, heap, heap);
+	    " LEFT JOIN (SELECT n.xmin, n.xmax FROM pg_catalog.pg_class h"
+	    " JOIN pg_catalog.pg_namespace n ON n.oid = h.relnamespace WHERE h.oid = %" PRIu32
+	    ") place ON true CROSS JOIN LATERAL ",
+	    heap, literal, heap, heap, heap);
 	PQfreemem(literal);
 	put_publications(sql, version, as, by);
 	buf_printf(sql,
@@ -299,4 +301,13 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *p
 	    " ELSE a.attnum::text = ANY (pg_catalog.string_to_array(p.list::text, ' ')) END"
 	    " WHERE c.oid = %" PRIu32 " ORDER BY a.attnum",
 	    as);
+}
+
+void
+published_place(struct buf *sql, uint32_t heap)
+{
+	buf_printf(sql,
+	    "SELECT n.xmax FROM pg_catalog.pg_class h JOIN pg_catalog.pg_namespace n"
+	    " ON n.oid = h.relnamespace WHERE h.oid = %" PRIu32 ";",
+	    heap);
 }

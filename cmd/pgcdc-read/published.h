@@ -21,6 +21,7 @@ enum {
 	PUBLISHED_PRINT,    /* a number, another one when any of this changes, or is taken away
 	                       and put back */
 	PUBLISHED_UPDATES,  /* false: some of these publications leave out updates */
+	PUBLISHED_PLACE,    /* the transaction that last changed the heap's schema, as its name */
 	PUBLISHED_TROUBLE,  /* why it cannot be read, or null */
 };
 enum pg_status published_list(struct catalog *, uint64_t version, char *const *publications,
@@ -54,6 +55,8 @@ enum {
 	DEFINED_LOG_END,  /* an LSN behind all commits that it sees */
 	DEFINED_FILENODE,
 	DEFINED_HEAP,     /* the OID that the name means now */
+	DEFINED_PLACE,    /* as PUBLISHED_PLACE */
+	DEFINED_LEAVING,  /* who changes the schema again, or tried to; 0: nobody */
 	DEFINED_BLOCKS,   /* of the heap */
 	DEFINED_BYTES,    /* with what is stored apart */
 	DEFINED_SCHEMA,   /* of the table that it is published as, as the rest */
@@ -68,5 +71,8 @@ enum {
 };
 void published_define(struct buf *sql, PGconn *, uint64_t version, char *const *publications,
     size_t n, uint32_t heap, uint32_t as, const char *name, const char *by);
+
+/* The same transaction, later: DEFINED_LEAVING alone. */
+void published_place(struct buf *sql, uint32_t heap);
 
 #endif

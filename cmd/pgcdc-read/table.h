@@ -30,6 +30,7 @@ struct table {
 	char *name;         /* as SQL has it, schema.table */
 	char *by;           /* OIDs of the publications that say how */
 	int64_t print;      /* PUBLISHED_PRINT, of all this */
+	uint32_t place;     /* PUBLISHED_PLACE, of the name */
 	bool at_once;       /* in one chunk: an update that moves a row may not be streamed */
 	enum table_state state;
 	bool asked;         /* while the reader ran: it is no reason to end the program */
