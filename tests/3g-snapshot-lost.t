@@ -56,18 +56,19 @@ moved_to_first() {
 	    'the row moved to a block that was read'
 }
 
-# A chunk all of whose rows changed meanwhile brings nothing: it is stored when those changes are.
-rows=15
-fresh "INSERT INTO t VALUES (16, 0, repeat('y', 500));"
-is "$(sql 'SELECT ctid FROM t WHERE id = 16')" '(1,1)' 'a row is alone in its block'
-_reader=touched
-bg touched sh -c 'exec pgcdc-read "$@" >"$0"' "$T/touched.frames" -s "$ID" -p "$ID" -v \
-    -a "$T/touched.ack" --state "$T/touched.state" --control "$T/touched.control" \
-    --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 4000
-READER=$BG_PID
-# It acknowledges the first unit, and, when that file is there, all.
-bg acks "$PYTHON" -c 'import os, re, socket, subprocess, sys, time
-path, frames, go = sys.argv[1:]
+# with_acks NAME [OPTION...]: as slowly; what is acknowledged is the units up to the number in
+# the file acked.
+with_acks() {
+	_reader=$1
+	shift
+	rm -f "$T/acked"
+	# shellcheck disable=SC2016 # expanded there
+	bg "$_reader" sh -c 'exec pgcdc-read "$@" >"$0"' "$T/$_reader.frames" -s "$ID" -p "$ID" -v \
+	    -a "$T/$_reader.ack" --state "$T/$_reader.state" --control "$T/$_reader.control" \
+	    --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 "$@"
+	READER=$BG_PID
+	bg acks "$PYTHON" -c 'import os, re, socket, subprocess, sys, time
+path, frames, limit = sys.argv[1:]
 s = socket.socket(socket.AF_UNIX)
 while s.connect_ex(path) != 0:
     time.sleep(0.05)
@@ -77,12 +78,21 @@ while True:
     if run is None and "\n" in text:
         run = re.search(r"\"run\":\"(\w+)\"", text)[1]
         s.sendall(b"pgcdc-ack 1 %s\n" % run.encode())
-    ends = re.findall(r"^\[\"C\",\"(\S+)\",(\d+)\]$", text, re.M)
-    ends = ends if os.path.exists(go) else ends[:1]
-    if run and ends and int(ends[-1][1]) > acked:
-        acked = int(ends[-1][1])
+    most = int("0" + open(limit).read()) if os.path.exists(limit) else 0
+    ends = [(lsn, int(seq)) for lsn, seq in re.findall(r"^\[\"C\",\"(\S+)\",(\d+)\]$", text, re.M)
+            if int(seq) <= most]
+    if run and ends and ends[-1][1] > acked:
+        acked = ends[-1][1]
         s.sendall(b"ack %d %s\n" % (acked, ends[-1][0].encode()))
-    time.sleep(0.05)' "$T/touched.ack" "$T/touched.frames" "$T/go"
+    time.sleep(0.05)' "$T/$_reader.ack" "$T/$_reader.frames" "$T/acked"
+}
+
+# A chunk all of whose rows changed meanwhile brings nothing: it is stored when those changes are.
+rows=15
+fresh "INSERT INTO t VALUES (16, 0, repeat('y', 500));"
+is "$(sql 'SELECT ctid FROM t WHERE id = 16')" '(1,1)' 'a row is alone in its block'
+with_acks touched --snapshot-max-rate 4000
+echo 1 >"$T/acked"
 wait_for 'the first block is stored' 20 blocks_at_least public.t 1
 worker=$(sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgcdc-read snapshot'")
 port=$(sql "SELECT client_port FROM pg_stat_activity WHERE pid = $worker")
@@ -100,7 +110,7 @@ wait_for 'the stream goes on' 20 streamed '^."I"' 1
 ok 'the row is left out' not streamed '^."S",[0-9]*,.16,' 1
 is "$(request status | head -n 1 | cut -d ' ' -f 1-5)" 'table public.other loaded 0 0' 'an empty table is loaded'
 like "$(request status)" '^table public.t (loading|storing) 1 2 ' 'its block is not stored before the change is'
-touch "$T/go"
+echo 1000000 >"$T/acked"
 wait_for 'then it is' 20 loaded public.t
 kill "$READER"
 wait_exit 'the reader ends' 30 "$READER" 0
@@ -228,6 +238,44 @@ absent '*'
 ok 'a commit that waits for the reader ends' timeout 60 psql -XAtqc 'UPDATE t SET n = 6 WHERE id = 1001'
 no_standby
 wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'the large value is there' public.t
+
+# A row has another key already when a large value is fetched: it is left out, and what gave it that
+# key must be fetched, too, though all that the chunks saw is stored by then.
+with_big
+with_acks gone --snapshot-max-rate 75000
+echo 1000000 >"$T/acked"
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")
+kill -s STOP "$walsender"
+sql 'UPDATE t SET id = 3001 WHERE id = 1001'
+is "$(sql "SELECT ctid::text LIKE '(0,%' FROM t WHERE id = 3001")" t 'the row moved to a block that was read'
+last=$(request status | sed -n 's/^table public.t [a-z]* [0-9]* \([0-9]*\) .*/\1/p')
+wait_for 'all blocks are stored' 60 blocks_at_least public.t "$last"
+sql 'INSERT INTO other VALUES (1)'
+sql 'INSERT INTO other SELECT generate_series(2, 50000)'
+lsn=$(sql 'SELECT pg_current_wal_lsn()')
+sql 'UPDATE t SET id = 3002 WHERE id = 3001'
+# The first update, and two inserts.
+seq=$(frames | sed -n 's/^."C",.*,\([0-9]*\).$/\1/p' | tail -n 1)
+echo "$((seq + 3))" >"$T/acked"
+kill -s CONT "$walsender"
+wait_for 'the second update is streamed' 20 streamed '^."U"' 1
+stored() {
+	_acked=$(sed -n 's/^acked //p' "$T/$_reader.state")
+	[ "$(sql "SELECT '$_acked'::pg_lsn >= '$lsn'")" = t ]
+}
+wait_for 'all before it is stored' 20 stored
+killed
+frames | sed "/^.\"C\",.*,$((seq + 3)).\$/q" | pgcdc-cat --pack >"$T/stored.frames"
+mv "$T/stored.frames" "$T/gone.frames"
+is "$(frames | grep -c '^."U"')" 0 'the second update is not among what is stored'
+reader gone --snapshot never
+both_loaded() {
+	[ "$(grep -c ' loaded$' "$T/gone.state")" = 2 ]
+}
+wait_for 'the table is loaded' 60 both_loaded
 stop
 equal 'the large value is there' public.t
 
