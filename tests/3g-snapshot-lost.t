@@ -230,6 +230,25 @@ sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'Syn
 wait_for 'the table is loaded' 60 loaded public.t
 stop
 equal 'the large value is there' public.t
+# With --toast fetch the whole stream waits, and who asks how things are is told so.
+with_big
+slowly waits --toast fetch
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+absent nobody
+bg commit psql -XAtqc 'UPDATE t SET n = 5 WHERE id = 1001'
+wait_for 'the stream waits' 30 logged 'streamed, and not seen by others'
+bg asks pgcdc-read --control "$T/waits.control" --request 'snapshot other'
+asks=$BG_PID
+exits 0 'the status is told' timeout 20 pgcdc-read --control "$T/waits.control" --request status
+like "$(cat "$T/out")" '^table public.t (waiting|loading)' 'with the table'
+ok 'another request waits, too' kill -0 "$asks"
+no_standby
+sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >"$T/out"
+wait_exit 'then it is met' 30 "$asks" 0
+is "$(cat "$T/asks.log")" 'ok 1' 'as ever'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'the large value is there' public.t
 # The standby is the reader itself.
 with_big
 slowly itself

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,6 +173,21 @@ serve_client(struct reader *r, struct control_client *k)
 	return code;
 }
 
+/* Is what came, and was not read, nothing but that? */
+static bool
+asks_for_status(const struct control_client *k)
+{
+	static const char line[] = "status\n";
+	char bytes[64 * (sizeof(line) - 1)];
+	ssize_t n = k->in.len == 0 ? recv(k->fd, bytes, sizeof(bytes), MSG_PEEK) : -1;
+	size_t at = 0;
+
+	while (n > 0 && at < (size_t)n && (size_t)n - at >= sizeof(line) - 1 &&
+	    memcmp(bytes + at, line, sizeof(line) - 1) == 0)
+		at += sizeof(line) - 1;
+	return n >= 0 && at == (size_t)n;
+}
+
 void
 control_poll(const struct reader *r, struct pollfd *p)
 {
@@ -202,20 +219,39 @@ take_client(struct control *c)
 	*k = (struct control_client) { .fd = fd, .used = ++c->uses };
 }
 
-int
-control_serve(struct reader *r, const struct pollfd *p)
+static int
+serve(struct reader *r, const struct pollfd *p, bool idle)
 {
 	struct control *c = &r->control;
 	int code = GO_ON;
 
-	if (c->path == NULL)
-		return GO_ON;
+	c->serving = true;
 	for (size_t i = 0; i < CONTROL_CLIENTS && code == GO_ON; i++)
-		if (p[i + 1].fd >= 0 && p[i + 1].fd == c->client[i].fd && p[i + 1].revents != 0)
+		if (p[i + 1].fd >= 0 && p[i + 1].fd == c->client[i].fd && p[i + 1].revents != 0 &&
+		    (!idle || asks_for_status(&c->client[i])))
 			code = serve_client(r, &c->client[i]);
 	if (p[0].revents != 0)
 		take_client(c);
+	c->serving = false;
 	return code;
+}
+
+int
+control_serve(struct reader *r, const struct pollfd *p)
+{
+	return r->control.path != NULL ? serve(r, p, false) : GO_ON;
+}
+
+void
+control_idle(struct reader *r)
+{
+	struct pollfd p[CONTROL_POLLED];
+
+	if (r->control.path == NULL || r->control.serving)
+		return;
+	control_poll(r, p);
+	if (poll(p, CONTROL_POLLED, 0) > 0)
+		(void)!serve(r, p, true);
 }
 
 void

@@ -33,6 +33,7 @@ struct control {
 	const char *path; /* NULL: there is none */
 	int listen_fd;
 	struct control_client client[CONTROL_CLIENTS];
+	bool serving; /* a request is being met, which may wait for the server itself */
 	uint64_t uses;
 };
 
@@ -44,6 +45,9 @@ int control_open(struct reader *) __attribute__((warn_unused_result));
 /* For poll: CONTROL_POLLED entries; and what came of it.  An exit status, LOST, or GO_ON. */
 void control_poll(const struct reader *, struct pollfd *);
 int control_serve(struct reader *, const struct pollfd *) __attribute__((warn_unused_result));
+
+/* While the reader waits for the server: answer those who ask for nothing but the status. */
+void control_idle(struct reader *);
 
 void control_close(struct reader *);
 

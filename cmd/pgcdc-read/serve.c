@@ -156,6 +156,7 @@ serve_tick(void *reader)
 	}
 	snapshot_idle(r);
 	observe_run(r);
+	control_idle(r);
 	if (code == GO_ON)
 		code = look_at_server(r, now);
 	r->tick_code = code;
