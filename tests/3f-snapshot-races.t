@@ -29,7 +29,7 @@ slowly() {
 	_name=$1
 	shift
 	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 75000 "$@"
+	    --snapshot-max-rate 150 "$@"
 }
 frames() {
 	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
@@ -147,7 +147,7 @@ sql "DROP TABLE joins"
 # Of the last block, for a later chunk would notice that the table has another file.
 rows=20
 fresh
-slowly alter --snapshot-max-rate 3000
+slowly alter --snapshot-max-rate 6
 wait_for 'loading began' 20 blocks_at_least public.t 1
 session alter 3
 echo "BEGIN; ALTER TABLE t ALTER n TYPE bigint;" >&3
@@ -172,7 +172,7 @@ fresh "CREATE SCHEMA a; CREATE SCHEMA b;
     CREATE TABLE b.s (LIKE a.s INCLUDING ALL);
     INSERT INTO b.s SELECT i, 9, repeat('z', 500) FROM generate_series(1, 20) i;
     ALTER PUBLICATION $ID SET TABLE a.s;"
-slowly swapped --snapshot-max-rate 3000
+slowly swapped --snapshot-max-rate 6
 wait_for 'loading began' 20 blocks_at_least a.s 1
 session swapped 3
 echo "BEGIN; REINDEX INDEX $(sql "SELECT indexrelid::regclass FROM pg_index

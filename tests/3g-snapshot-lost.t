@@ -35,7 +35,7 @@ slowly() {
 	_name=$1
 	shift
 	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 75000 "$@"
+	    --snapshot-max-rate 150 "$@"
 }
 frames() {
 	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
@@ -91,7 +91,7 @@ while True:
 rows=15
 fresh "INSERT INTO t VALUES (16, 0, repeat('y', 500));"
 is "$(sql 'SELECT ctid FROM t WHERE id = 16')" '(1,1)' 'a row is alone in its block'
-with_acks touched --snapshot-max-rate 4000
+with_acks touched --snapshot-max-rate 8
 echo 1 >"$T/acked"
 wait_for 'the first block is stored' 20 blocks_at_least public.t 1
 worker=$(sql "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgcdc-read snapshot'")
@@ -263,7 +263,7 @@ equal 'the large value is there' public.t
 # A row has another key already when a large value is fetched: it is left out, and what gave it that
 # key must be fetched, too, though all that the chunks saw is stored by then.
 with_big
-with_acks gone --snapshot-max-rate 75000
+with_acks gone --snapshot-max-rate 150
 echo 1000000 >"$T/acked"
 wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
 walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")

@@ -27,7 +27,7 @@ slowly() {
 	_name=$1
 	shift
 	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 75000 "$@"
+	    --snapshot-max-rate 150 "$@"
 }
 frames() {
 	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
@@ -48,7 +48,7 @@ no_chunk() {
 list=''
 [ "$version" -lt 150000 ] || list='(id, n) WHERE (id % 2 = 0)'
 fresh "FOR TABLE t $list"
-slowly out --snapshot-max-rate 100
+slowly out --snapshot-max-rate 1
 wait_for 'loading began' 20 blocks_at_least public.t 1
 sql "ALTER PUBLICATION $ID DROP TABLE t"
 wait_for 'it is left' 20 logged 'gone or not published any more.*table=public.t'

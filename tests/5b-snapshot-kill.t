@@ -28,9 +28,9 @@ ok "$rows rows" "$PYTHON" "$driver" tables --rows "$rows"
 # fast as it can.
 for seed in $seeds; do
 	if [ "$rows" -le 100000 ]; then
-		set -- --rate $((rows * 30)) --kills 6 --pause 0.8
+		set -- --rate $((rows / 5)) --kills 6 --pause 0.8
 	elif [ $((seed % 2)) -eq 0 ]; then
-		set -- --rate $((rows * 15)) --kills 20 --pause 4
+		set -- --rate $((rows / 10)) --kills 20 --pause 4
 	else
 		set -- --kills 12 --pause 3
 	fi

@@ -5,7 +5,7 @@ document, and each document a row.
 
     snapshot-kill.py tables --rows N            make the tables, in the connection's database
     snapshot-kill.py run SEED --rows N --name NAME --dir DIR --standin URL --log FILE
-        [--rate BYTES] [--kills N] [--pause SECONDS] [--age SECONDS] [--memory KB]
+        [--rate ROWS] [--kills N] [--pause SECONDS] [--age SECONDS] [--memory KB]
 
 NAME is slot, publication, and what the indexes' names begin with, in a database made by
 "tables".  FILE is the stand-in's log, which remembers deletes for longer than this takes.
@@ -826,7 +826,7 @@ def main():
     parser.add_argument("--dir")
     parser.add_argument("--standin")
     parser.add_argument("--log")
-    parser.add_argument("--rate", type=int, default=0, help="bytes a second that are loaded")
+    parser.add_argument("--rate", type=int, default=0, help="rows a second that are loaded")
     parser.add_argument("--kills", type=int, default=8, help="at most")
     parser.add_argument("--pause", type=float, default=0.8, help="between two, at most")
     parser.add_argument("--age", type=float, default=30, help="of a transaction, at most")

@@ -62,6 +62,7 @@ struct chunk {
 	uint64_t table_bytes;
 	uint32_t new_filenode;
 	uint64_t log_end;    /* all commits that its snapshot sees are before */
+	int64_t pace_us;     /* so long do its rows last, by --snapshot-max-rate; at first a guess */
 	int64_t read_at;     /* when it came whole */
 	struct buf message;  /* the definition found, as a Relation message */
 	char *filter;

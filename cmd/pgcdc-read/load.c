@@ -11,6 +11,7 @@
 #define MAX_CHUNKS  ((size_t)1024)
 #define SPARSE      16 /* of blocks that bring little, so many times the bytes are looked through */
 #define BLOCK       8192
+#define BLOCK_ROWS  291 /* it has no more (MaxHeapTuplesPerPage in access/htup_details.h) */
 
 #define AGAIN_US    INT64_C(20000)
 #define LOCKED_US   INT64_C(500000)
@@ -46,6 +47,8 @@ snapshot_drop_chunk(struct reader *r, struct chunk *c)
 	s->chunks--;
 	memmove(s->chunk + i, s->chunk + i + 1, (s->chunks - i) * sizeof(*s->chunk));
 	c->table->going--;
+	if (c->state == CHUNK_ASKED)
+		s->paced_at -= c->pace_us;
 	if (c->state != CHUNK_EMITTED) {
 		c->table->unread--;
 		s->unread--;
@@ -72,16 +75,36 @@ snapshot_repeat_chunk(struct reader *r, struct chunk *c)
  * Asking
  */
 
+/* A chunk brings so many rows: nothing more is asked for as long as they last. */
+static void
+pace(struct reader *r, struct chunk *c, double rows, int64_t now)
+{
+	struct snapshot *s = &r->snapshot;
+	uint64_t rate = r->o->snapshot_max_rate;
+
+	if (rate == 0)
+		return;
+	if (s->paced_at < now)
+		s->paced_at = now;
+	s->paced_at -= c->pace_us;
+	c->pace_us = (int64_t)(rows * 1e6 / (double)rate);
+	s->paced_at += c->pace_us;
+}
+
 static uint32_t
 blocks_of_chunk(const struct reader *r, const struct table *t)
 {
-	double least = (double)BLOCK / SPARSE;
+	double least = (double)BLOCK / SPARSE, rate = (double)r->o->snapshot_max_rate;
 	double blocks = (double)r->o->snapshot_chunk /
 	    (t->block_bytes > least ? t->block_bytes : least);
-	uint32_t n = (uint32_t)blocks;
+	uint32_t n;
 
 	if (t->at_once)
 		return UINT32_MAX;
+	/* No more than a second's. */
+	if (rate > 0 && blocks * t->block_rows > rate)
+		blocks = rate / t->block_rows;
+	n = (uint32_t)blocks;
 	return n >> t->shrink > 0 ? n >> t->shrink : 1;
 }
 
@@ -124,6 +147,8 @@ ask(struct reader *r, struct worker *w, int64_t now)
 	c->asked_at = s->touched.now;
 	c->streamed = visible_end(&s->streamed);
 	c->spool = spools_open(&s->spools, ++s->serial);
+	if (reads(c) && !t->at_once)
+		pace(r, c, t->block_rows * (range.to - range.from), now);
 	if (s->chunks == s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 16;
 		s->chunk = xrealloc(s->chunk, s->cap * sizeof(*s->chunk));
@@ -216,6 +241,7 @@ measured(struct reader *r, struct chunk *c, int64_t now)
 		t->measured = true;
 		table_reset(t, from);
 		t->block_bytes = c->blocks ? (double)c->table_bytes / c->blocks : 1;
+		t->block_rows = BLOCK_ROWS;
 		t->since = now;
 		t->shrink = 0;
 		if (t->at_once)
@@ -265,21 +291,18 @@ changed(struct reader *r, const struct chunk *c, int64_t now)
 static void
 came_whole(struct reader *r, struct chunk *c, int64_t now)
 {
-	struct snapshot *s = &r->snapshot;
 	struct table *t = c->table;
 	uint32_t blocks = c->range.to - c->range.from;
-	uint64_t rate = r->o->snapshot_max_rate;
 
 	c->state = CHUNK_READ;
 	c->read_at = now;
 	t->refusals = t->lockouts = 0;
 	t->said_at = 0;
 	t->block_bytes = (t->block_bytes + (double)c->bytes / blocks) / 2;
-	if (rate > 0) {
-		if (s->paced_at < now)
-			s->paced_at = now;
-		s->paced_at += (int64_t)((double)c->bytes * 1e6 / (double)rate);
-	}
+	/* After the first chunk it is no guess any more. */
+	t->block_rows = ((t->block_rows < BLOCK_ROWS ? t->block_rows : (double)c->rows / blocks) +
+	                    (double)c->rows / blocks) / 2;
+	pace(r, c, (double)c->rows, now);
 }
 
 /* A chunk's query ended. */

@@ -108,7 +108,7 @@ static const char usage_text[] =
     "      --snapshot-tables LIST   those tables alone: a,b.c,\"D\".e\n"
     "      --snapshot-workers N     read so many chunks at a time (2)\n"
     "      --snapshot-chunk-bytes N of so many bytes (1048576)\n"
-    "      --snapshot-max-rate N    bytes a second that are read at most\n"
+    "      --snapshot-max-rate N    rows a second that are read at most\n"
     "      --snapshot-max-lag N     rest while the slot is so many bytes behind (268435456)\n"
     "      --snapshot-again         what the state file says is loaded, too\n"
     "      --control SOCKET         take requests on this socket: snapshot TABLE..., status\n"

@@ -1,0 +1,104 @@
+#!/bin/sh
+# Snapshots: the limits of their speed, many partitions, tables that grow, and what a terminal sees.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+own_pg
+pg_db
+# shellcheck source=snapshot.sh
+. "$TOP/tests/snapshot.sh"
+
+# fresh TABLES STATEMENTS: nothing of them is read yet.
+fresh() {
+	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
+	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
+	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
+	DROP TABLE IF EXISTS t, other, root; $2;
+	CREATE PUBLICATION $ID FOR TABLE $1 WITH (publish_via_partition_root);
+	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+}
+# Some 15 rows in a block.
+wide="CREATE TABLE t (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
+    INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, 300) i;"
+frames() {
+	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+}
+
+# --snapshot-max-rate: in so many rows a second, and no more of them at a time, of all workers.
+fresh t 'CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, i FROM generate_series(1, 6000) i'
+reader rate --snapshot only --snapshot-max-rate 2000
+wait_exit 'it ends' 60 "$READER" 0
+equal 'all rows are there' public.t
+most=$(frames | awk -F '"' '$2 == "B" { n = 0 } $2 == "S" && ++n > most { most = n } END { print most }')
+ok 'each unit has the rows of a second at most' [ "$most" -le 2000 ] || diag "$most rows"
+ok 'and more than a block' [ "$most" -gt 226 ] || diag "$most rows"
+# The last ones may be read that much earlier.
+seconds=$(sed -n 's/.*a table is loaded.* seconds=\([0-9]*\).*/\1/p' "$T/rate.log")
+ok 'it takes as long as that' [ "${seconds:-0}" -ge 2 ]
+
+# --snapshot-max-lag: loading rests while the slot is behind.
+fresh 't, other' "$wide CREATE TABLE other (id int PRIMARY KEY, name text)"
+reader lag --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
+    --snapshot-max-rate 75 --snapshot-max-lag 1000000
+wait_for 'loading began' 20 blocks_at_least public.t 2
+walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")
+kill -s STOP "$walsender"
+sql "INSERT INTO other SELECT i, repeat('y', 500) FROM generate_series(1, 4000) i"
+wait_for 'the slot is behind' 20 logged 'the slot is behind: loading rests.*limit=1000000'
+was=$(blocks public.t)
+sleep 1
+ok 'loading rests' [ "$(blocks public.t)" -le $((was + 2)) ]
+ok 'the table is not loaded' not loaded public.t
+kill -s CONT "$walsender"
+wait_for 'the slot comes along' 20 logged 'the slot came along: loading goes on'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'all rows are there' public.t public.other
+
+# A table that grows, also behind where it ended when it was measured.
+fresh t "$wide"
+reader grows --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150
+wait_for 'loading began' 20 blocks_at_least public.t 2
+for i in 1 2 3 4 5; do
+	sql "INSERT INTO t SELECT i, $i, repeat('z', 500) FROM generate_series($i * 1000, $i * 1000 + 99) i;
+	UPDATE t SET n = n + 1 WHERE id % 7 = $i; DELETE FROM t WHERE id % 11 = $i"
+done
+wait_for 'the table is loaded' 60 loaded public.t
+ok 'it is measured once' [ "$(grep -c 'to be read.*table=public.t' "$T/grows.log")" = 1 ]
+stop
+equal 'all rows are there' public.t
+
+# A terminal has a line that is written over.
+fresh t "$wide"
+_reader=terminal
+ok 'a load before a terminal' "$PYTHON" -c 'import os, pty, sys
+with open(sys.argv[1], "wb") as out:
+    def read(fd):
+        data = os.read(fd, 4096)
+        out.write(data)
+        return data
+    sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))' "$T/terminal" \
+    pgcdc-read -s "$ID" -p "$ID" -o "$T/terminal.frames" --state "$T/terminal.state" --snapshot only \
+    --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150 >"$T/out" </dev/null
+equal 'all rows are there' public.t
+tr '\r' '\n' <"$T/terminal" >"$T/lines"
+ok 'the line is written several times' \
+    [ "$(grep -Ec '^public.t: [0-9]+ of 20 blocks, [0-9]+%, [0-9]+ rows/s, [0-9]+ s left.\[K$' "$T/lines")" -ge 2 ]
+ok 'and ended before another' grep -q '^[0-9].* msg="a table is loaded" table=public.t' "$T/lines" || diag <"$T/lines"
+not_over() {
+	! grep -q '\[K[0-9]\{4\}-' "$T/lines"
+}
+ok 'which does not stand behind it' not_over
+
+# Many partitions.
+fresh root "CREATE TABLE root (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
+    SELECT format('CREATE TABLE leaf%s PARTITION OF root FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10)
+    FROM generate_series(0, 999) i \\gexec
+    INSERT INTO root SELECT i, i FROM generate_series(0, 9999, 3) i"
+start=$(date +%s)
+reader many --snapshot initial --until-caught-up
+wait_exit '1,000 partitions are loaded' 120 "$READER" 0
+diag "$(($(date +%s) - start)) s"
+equal 'all rows are there' public.root
+is "$(grep -c ' loaded$' "$T/many.state")" 1000 'the state file has each partition'
+done_testing
