@@ -6,7 +6,7 @@
 #include "touched.h"
 
 #define MAX_KEYS ((size_t)48 * 1024)
-#define CAP      ((size_t)128 * 1024) /* 3 MiB; a power of two */
+#define CAP      ((size_t)64 * 1024) /* 1.5 MiB; a power of two */
 
 /*
  * SipHash-2-4 with 128 bits of output
@@ -220,7 +220,7 @@ touched_at(const struct touched *t, const struct touched_key *key)
 void
 touched_forget(struct touched *t, uint64_t at)
 {
-	struct touched_entry *old = t->entry;
+	size_t start = 0;
 
 	if (t->n == 0)
 		return;
@@ -228,14 +228,22 @@ touched_forget(struct touched *t, uint64_t at)
 		touched_free(t);
 		return;
 	}
-	t->entry = xcalloc(CAP, sizeof(*t->entry));
+	/*
+	 * In place: from a free entry on, each finds its own or a free one between where it belongs
+	 * and where it was, for those before it have done so.
+	 */
+	while (t->entry[start].at != 0)
+		start++;
 	t->n = 0;
-	for (size_t i = 0; i < CAP; i++)
-		if (old[i].at > at) {
-			*find(t, &old[i].key) = old[i];
+	for (size_t i = 1; i < CAP; i++) {
+		struct touched_entry *e = &t->entry[(start + i) & (CAP - 1)], was = *e;
+
+		e->at = 0;
+		if (was.at > at) {
+			*find(t, &was.key) = was;
 			t->n++;
 		}
-	free(old);
+	}
 }
 
 void

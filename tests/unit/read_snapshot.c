@@ -165,6 +165,23 @@ test_touched(void)
 		right = right && touched_at(&t, &key) == (i <= 1000 ? 0 : i + 1);
 	}
 	ok(right && t.n == 2000, "the older half is forgotten");
+	/* Neighbours around the table's end, whose size is a power of two; each third is forgotten. */
+	touched_forget(&t, t.now);
+	for (uint32_t i = 0; i < 300; i++) {
+		key = (struct touched_key) { { UINT64_MAX - i % 7, i } };
+		right = right && touched_add(&t, &key);
+	}
+	half = t.now;
+	for (uint32_t i = 0; i < 300; i++) {
+		key = (struct touched_key) { { UINT64_MAX - i % 7, i } };
+		right = right && (i % 3 == 0 || touched_add(&t, &key));
+	}
+	touched_forget(&t, half);
+	for (uint32_t i = 0; i < 300; i++) {
+		key = (struct touched_key) { { UINT64_MAX - i % 7, i } };
+		right = right && (touched_at(&t, &key) > half) == (i % 3 != 0);
+	}
+	ok(right && t.n == 200, "so are some of many");
 	key = (struct touched_key) { { 1, 1 } };
 	for (n = 0; n < 100000; n++) {
 		key = (struct touched_key) { { (uint64_t)n * 2654435761u, n } };
