@@ -14,7 +14,7 @@ main(int argc, char **argv)
 	if (fd_open_standard() != 0)
 		return EXIT_TEMPORARY;
 	/* What a large row needed goes back to the system behind it, whatever came before. */
-	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	options_parse(argc, argv, &o);
 	if (o.request != NULL)
 		return request_send(o.control_path, o.request);

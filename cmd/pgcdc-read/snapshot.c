@@ -5,7 +5,9 @@
 #include "log.h"
 #include "session.h"
 
-#define SPOOL_MEM  ((size_t)8 * 1024 * 1024)
+/* In memory there is place for two chunks of twice the usual size. */
+#define SPOOL_MEM ((size_t)4 * 1024 * 1024)
+#define CHUNK_MEM (SPOOL_MEM / 2)
 
 /* How many heaps of a published table are not in the stream yet. */
 struct open {
@@ -136,7 +138,10 @@ snapshot_init(struct reader *r)
 	s->all_wanted = r->o->snapshot != SNAPSHOT_NEVER;
 	if (s->all_wanted && r->o->state_path == NULL)
 		log_warn("without --state every start loads the tables anew");
-	return spools_init(&s->spools, r->o->spool_dir, SPOOL_MEM);
+	if (spools_init(&s->spools, r->o->spool_dir, SPOOL_MEM) != 0)
+		return -1;
+	s->spools.own = CHUNK_MEM;
+	return 0;
 }
 
 void

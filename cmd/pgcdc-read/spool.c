@@ -49,7 +49,7 @@ spools_init(struct spools *ss, const char *dir, size_t limit)
 {
 	int fd;
 
-	*ss = (struct spools) { .dir = dir, .limit = limit };
+	*ss = (struct spools) { .dir = dir, .limit = limit, .own = limit / SHARE };
 	fd = make_file(ss);
 	return fd < 0 ? -1 : close(fd);
 }
@@ -128,7 +128,7 @@ int
 spool_add(struct spools *ss, struct spool *s, char letter, const char *body, size_t len)
 {
 	uint32_t n = (uint32_t)len + 1;
-	size_t record = sizeof(n) + n, own = ss->limit / SHARE;
+	size_t record = sizeof(n) + n, own = ss->own;
 
 	if (s->doubtful)
 		return 0;

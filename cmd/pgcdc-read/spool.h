@@ -31,6 +31,7 @@ struct spool {
 struct spools {
 	const char *dir;
 	size_t limit;  /* bytes in memory, over all */
+	size_t own;    /* and of a single one: at first a quarter of that */
 	size_t memory; /* bytes in memory now */
 	struct spool **list;
 	size_t count, cap;
