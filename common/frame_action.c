@@ -1,14 +1,10 @@
 #include "frame.h"
+#include "frame_cursor.h"
 
 /*
  * Reading actions without decoding them into objects first.  What is not of the usual form
  * is left to frame_next and its errors: nothing is taken here that it would not take.
  */
-
-/* What is left of the bytes that have arrived. */
-struct cursor {
-	const unsigned char *p, *end;
-};
 
 static inline bool
 take_nil(struct cursor *c)
@@ -19,17 +15,6 @@ take_nil(struct cursor *c)
 	return true;
 }
 
-/* n bytes, most significant first. */
-static inline bool
-take_number(struct cursor *c, unsigned n, uint64_t *v)
-{
-	if ((size_t)(c->end - c->p) < n)
-		return false;
-	for (*v = 0; n > 0; n--)
-		*v = *v << 8 | *c->p++;
-	return true;
-}
-
 static inline bool
 take_uint(struct cursor *c, uint64_t max, uint64_t *v)
 {
@@ -37,7 +22,7 @@ take_uint(struct cursor *c, uint64_t max, uint64_t *v)
 		return false;
 	if (*c->p < 0x80)
 		*v = *c->p++;
-	else if (*c->p < 0xcc || *c->p > 0xcf || !take_number(c, 1u << (*c->p++ - 0xcc), v))
+	else if (*c->p < 0xcc || *c->p > 0xcf || !cursor_number(c, 1u << (*c->p++ - 0xcc), v))
 		return false;
 	return *v <= max;
 }
@@ -51,13 +36,10 @@ take_str(struct cursor *c, struct frame_str *s)
 		return false;
 	if (*c->p >= 0xa0 && *c->p < 0xc0)
 		n = *c->p++ & 0x1f;
-	else if (*c->p < 0xd9 || *c->p > 0xdb || !take_number(c, 1u << (*c->p++ - 0xd9), &n))
+	else if (*c->p < 0xd9 || *c->p > 0xdb || !cursor_number(c, 1u << (*c->p++ - 0xd9), &n))
 		return false;
-	if ((size_t)(c->end - c->p) < n)
-		return false;
-	*s = (struct frame_str) { (const char *)c->p, (uint32_t)n };
-	c->p += n;
-	return true;
+	s->len = (uint32_t)n;
+	return cursor_bytes(c, n, &s->ptr);
 }
 
 static inline bool

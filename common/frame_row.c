@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "frame.h"
+#include "frame_cursor.h"
 
 /*
  * Rows are nearly all that a stream has, and their values are hardly ever nested: such frames
@@ -10,26 +11,11 @@
 
 #define MAX_COLUMNS 4096 /* PostgreSQL has 1600 */
 
-struct cursor {
-	const unsigned char *p, *end;
-};
-
-/* n bytes, most significant first. */
-static bool
-take_number(struct cursor *c, unsigned n, uint64_t *v)
-{
-	if ((size_t)(c->end - c->p) < n)
-		return false;
-	for (*v = 0; n > 0; n--)
-		*v = *v << 8 | *c->p++;
-	return true;
-}
-
 static bool
 take_uint(struct cursor *c, unsigned n, msgpack_object *o)
 {
 	o->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
-	return take_number(c, n, &o->via.u64);
+	return cursor_number(c, n, &o->via.u64);
 }
 
 static bool
@@ -37,7 +23,7 @@ take_int(struct cursor *c, unsigned n, msgpack_object *o)
 {
 	uint64_t v, sign = UINT64_C(1) << (8 * n - 1);
 
-	if (!take_number(c, n, &v))
+	if (!cursor_number(c, n, &v))
 		return false;
 	if (v < sign) {
 		o->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
@@ -55,20 +41,10 @@ take_double(struct cursor *c, msgpack_object *o)
 {
 	uint64_t v;
 
-	if (!take_number(c, 8, &v))
+	if (!cursor_number(c, 8, &v))
 		return false;
 	o->type = MSGPACK_OBJECT_FLOAT64;
 	memcpy(&o->via.f64, &v, sizeof(v));
-	return true;
-}
-
-static bool
-take_bytes(struct cursor *c, uint64_t n, const char **p)
-{
-	if ((uint64_t)(c->end - c->p) < n)
-		return false;
-	*p = (const char *)c->p;
-	c->p += n;
 	return true;
 }
 
@@ -77,7 +53,7 @@ take_str(struct cursor *c, uint64_t n, msgpack_object *o)
 {
 	o->type = MSGPACK_OBJECT_STR;
 	o->via.str.size = (uint32_t)n;
-	return take_bytes(c, n, &o->via.str.ptr);
+	return cursor_bytes(c, n, &o->via.str.ptr);
 }
 
 static bool
@@ -88,7 +64,7 @@ take_ext(struct cursor *c, uint64_t n, msgpack_object *o)
 	o->type = MSGPACK_OBJECT_EXT;
 	o->via.ext.type = (int8_t)*c->p++;
 	o->via.ext.size = (uint32_t)n;
-	return take_bytes(c, n, &o->via.ext.ptr);
+	return cursor_bytes(c, n, &o->via.ext.ptr);
 }
 
 /* A value that is no array or map, nor of a kind that pgcdc-read does not write. */
@@ -98,9 +74,8 @@ take_value(struct cursor *c, msgpack_object *o)
 	unsigned char head;
 	uint64_t n;
 
-	if (c->p == c->end)
+	if (!cursor_head(c, &head))
 		return false;
-	head = *c->p++;
 	if (head < 0x80) {
 		o->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
 		o->via.u64 = head;
@@ -120,9 +95,9 @@ take_value(struct cursor *c, msgpack_object *o)
 		o->type = MSGPACK_OBJECT_BOOLEAN;
 		o->via.boolean = head == 0xc3;
 		return true;
-	case 0xc7: return take_number(c, 1, &n) && take_ext(c, n, o);
-	case 0xc8: return take_number(c, 2, &n) && take_ext(c, n, o);
-	case 0xc9: return take_number(c, 4, &n) && take_ext(c, n, o);
+	case 0xc7: return cursor_number(c, 1, &n) && take_ext(c, n, o);
+	case 0xc8: return cursor_number(c, 2, &n) && take_ext(c, n, o);
+	case 0xc9: return cursor_number(c, 4, &n) && take_ext(c, n, o);
 	case 0xcb: return take_double(c, o);
 	case 0xcc: return take_uint(c, 1, o);
 	case 0xcd: return take_uint(c, 2, o);
@@ -132,9 +107,9 @@ take_value(struct cursor *c, msgpack_object *o)
 	case 0xd1: return take_int(c, 2, o);
 	case 0xd2: return take_int(c, 4, o);
 	case 0xd3: return take_int(c, 8, o);
-	case 0xd9: return take_number(c, 1, &n) && take_str(c, n, o);
-	case 0xda: return take_number(c, 2, &n) && take_str(c, n, o);
-	case 0xdb: return take_number(c, 4, &n) && take_str(c, n, o);
+	case 0xd9: return cursor_number(c, 1, &n) && take_str(c, n, o);
+	case 0xda: return cursor_number(c, 2, &n) && take_str(c, n, o);
+	case 0xdb: return cursor_number(c, 4, &n) && take_str(c, n, o);
 	default: return false;
 	}
 }
@@ -148,7 +123,7 @@ take_count(struct cursor *c, uint64_t *n)
 		*n = *c->p++ & 0x0f;
 		return true;
 	}
-	return *c->p++ == 0xdc && take_number(c, 2, n) && *n <= MAX_COLUMNS;
+	return *c->p++ == 0xdc && cursor_number(c, 2, n) && *n <= MAX_COLUMNS;
 }
 
 /* A row into element i of the frame; its values go to at. */
