@@ -190,6 +190,23 @@ is "$(frames | grep -c '^."S".*zzz')" 0 'no row of a table came that got its nam
 equal 'its own rows did' c.s
 sql 'SET client_min_messages = warning; DROP SCHEMA a, c CASCADE'
 
+# Who changes a schema otherwise may hold up a load, but it does not begin again.
+fresh
+slowly granted
+wait_for 'loading began' 20 blocks_at_least public.t 2
+session granted 3
+echo "BEGIN; GRANT USAGE ON SCHEMA public TO CURRENT_USER;" >&3
+wait_for 'chunks wait for a change of the schema' 20 logged 'cannot be read while somebody has it locked'
+echo "ROLLBACK;" >&3
+exec 3>&-
+granted=$(blocks public.t)
+wait_for 'loading goes on' 20 blocks_at_least public.t $((granted + 2))
+sql 'GRANT USAGE ON SCHEMA public TO CURRENT_USER'
+wait_for 'the table is loaded' 60 loaded public.t
+stop
+is "$(grep -c 'to be read.*table=public.t' "$T/granted.log")" 1 'it did not begin again'
+equal 'all rows are there' public.t
+
 # An update moves a row with a large value that it leaves alone to a block that was read.
 rows=600
 fresh "INSERT INTO t VALUES (601, 0, repeat('y', 500), repeat('0123456789', 1000));
