@@ -17,6 +17,7 @@
 #define REPLY_MIN_US INT64_C(10000) /* a flood of reply requests gets no flood back */
 #define ASK_US       INT64_C(200000)
 #define GOODBYE_US   (5 * SECOND_US)
+#define MAX_UNWEDGED 9 /* 16 KiB, doubled so often, are 8 MiB */
 
 uint64_t
 confirm_stored(const struct reader *r)
@@ -150,18 +151,21 @@ confirm_due(const struct reader *r)
 /*
  * While nothing is read, small packets can fill the receive buffer beyond the window that was
  * promised; what arrives then is dropped together with its acknowledgement of what we sent,
- * and nothing gets through any more.  A little room brings the connection back.
+ * and nothing gets through any more.  A little room brings the connection back.  What is read
+ * is kept by libpq, which doubles its memory at most, so that is not done for ever: without it
+ * the server may take the reader for dead, and it connects again.
  */
 static void
 unwedge(struct reader *r, int64_t now)
 {
 	int unacknowledged = 0;
 
-	if (r->reads || now - r->last_status < ASK_US ||
+	if (r->reads || now - r->last_status < ASK_US || r->unwedged >= MAX_UNWEDGED ||
 	    ioctl(PQsocket(r->conn), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0)
 		return;
 	log_debug("reading a little for the connection's sake",
 	    kv_int("unacknowledged", unacknowledged));
+	r->unwedged++;
 	(void)PQconsumeInput(r->conn);
 }
 

@@ -251,11 +251,14 @@ pump(struct reader *r)
  * The loop
  */
 
-/* Is the connection to be looked at? */
+/*
+ * Is the connection to be looked at?  Not while libpq holds something that is yet to be taken: it
+ * would make room for whatever else has come, without a limit.
+ */
 static bool
 reads(const struct reader *r)
 {
-	return may_read(r) && r->pgo.replay == NULL;
+	return may_read(r) && r->pgo.replay == NULL && r->input_empty;
 }
 
 /* The time until the next thing that is due, for poll. */
@@ -291,6 +294,7 @@ consume(struct reader *r)
 	int code;
 
 	r->input_empty = false;
+	r->unwedged = 0;
 	r->received_at = now_us();
 	if (PQconsumeInput(r->conn))
 		return -1;

@@ -87,6 +87,7 @@ struct reader {
 	uint64_t asked_lsn; /* of the last keepalive that wanted a reply */
 	int64_t asked_at;
 	int asks;           /* how many came one behind the other, that position unchanged */
+	unsigned unwedged;  /* how often something was read though it is not taken, see confirm.c */
 
 	int64_t stop_check_at; /* when stop_at may turn out to be too far; 0: never */
 	uint64_t stop_at; /* the first commit record there or behind ends the stream */
