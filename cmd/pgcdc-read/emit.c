@@ -123,8 +123,12 @@ snapshot_emit(struct reader *r)
 		snapshot_check_table(r, t);
 		return GO_ON;
 	}
-	if (c->log_end > r->state.seen)
+	/* Before any of it is stored: a server that does not have that much lost some of it. */
+	if (c->log_end > r->state.seen) {
 		r->state.seen = c->log_end;
+		if (r->sink != SINK_NONE && state_save(&r->state) != 0)
+			return EXIT_TEMPORARY;
+	}
 	while (n == 1 && r->out.buf.len - start < PIECE)
 		n = put_row(r, c);
 	if (r->pgo.in_unit) {

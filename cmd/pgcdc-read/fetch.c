@@ -406,6 +406,13 @@ fetch_measure(struct fetch *w)
 	return PG_OK;
 }
 
+/* The last column is xmin.  It may be a subtransaction's, which is taken for another one. */
+static uint32_t
+wrote(const PGresult *res, int row)
+{
+	return (uint32_t)strtoul(PQgetvalue(res, row, PQnfields(res) - 1), NULL, 10);
+}
+
 enum pg_status
 fetch_rows(struct fetch *w, size_t from, size_t to, PGresult **res)
 {
@@ -420,6 +427,7 @@ fetch_rows(struct fetch *w, size_t from, size_t to, PGresult **res)
 			buf_addc(&sql, ',');
 			put_identifier(&sql, w->rs->catalog.conn, w->relation->column[i].name);
 		}
+	buf_adds(&sql, ", xmin");
 	put_where(&sql, w, from, to, FOUND);
 	status = ask(w, &sql, from, to, FOUND, res);
 	if (status != PG_OK || *res == NULL)
@@ -432,6 +440,7 @@ fetch_rows(struct fetch *w, size_t from, size_t to, PGresult **res)
 		q->res_row = find_row(w, q, *res);
 		q->fate = q->res_row < 0 ? GONE : FOUND;
 		q->res = *res;
+		q->other = q->res_row >= 0 && wrote(*res, q->res_row) != w->xid;
 	}
 	return PG_OK;
 }

@@ -23,6 +23,7 @@ struct queued {
 	struct relation *relation;
 	size_t key, key_len; /* in keys */
 	enum fate fate;
+	bool other;   /* FOUND, but another transaction wrote what was */
 	int64_t size; /* of what it lacks, as stored */
 	const PGresult *res;
 	int res_row;
@@ -38,6 +39,7 @@ struct key_column {
 /* Rows that are looked up together, and the table that is being asked. */
 struct fetch {
 	struct toast *t;
+	uint32_t xid; /* the transaction's */
 	struct relations *rs;
 	struct row row;
 	struct queued *q;
@@ -73,7 +75,8 @@ enum pg_status fetch_measure(struct fetch *) __attribute__((warn_unused_result))
 
 /*
  * Fetch what w->relation's rows from .. to that are FOUND lack: their res and res_row, the
- * values behind the key, in the order of w->lacks.  *res is to be PQcleared.
+ * values behind the key, in the order of w->lacks, and whether they are another transaction's.
+ * *res is to be PQcleared.
  */
 enum pg_status fetch_rows(struct fetch *, size_t from, size_t to, PGresult **res)
     __attribute__((warn_unused_result));

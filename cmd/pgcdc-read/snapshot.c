@@ -14,29 +14,29 @@ struct open {
 	int heaps;
 };
 
-/*
- * Also of a table that was loaded: while it was, a value may have been fetched by a key that
- * belonged to another row by then.  The row before that left the key, later in the stream; where
- * it took another one, its values are not what the document of the old key has.
- */
+/* Is it being loaded? */
 static bool
-wants_whole_rows(void *reader, uint32_t relid, bool moved)
+is_open(const struct snapshot *s, uint32_t relid)
 {
-	struct reader *r = reader;
-	const struct snapshot *s = &r->snapshot;
 	const struct open *open = oidmap_get(&s->open, relid);
 
 	/* Until the tables are listed it may be any. */
-	if (s->active && s->unlisted)
-		return true;
-	return open != NULL && (moved || (s->active && open->heaps > 0));
+	return s->active && (s->unlisted || (open != NULL && open->heaps > 0));
+}
+
+static bool
+wants_whole_rows(void *reader, uint32_t relid, bool moved)
+{
+	const struct reader *r = reader;
+
+	return is_open(&r->snapshot, relid) || whole_fetches(r, relid, moved);
 }
 
 /* Is the relation one whose rows count: which the stream brings while it is loaded? */
 static bool
 concerned(struct reader *r, uint32_t relid, uint32_t xid)
 {
-	if (!r->snapshot.active || !wants_whole_rows(r, relid, false))
+	if (!is_open(&r->snapshot, relid))
 		return false;
 	visible_add(&r->snapshot.streamed, xid);
 	return true;
@@ -131,7 +131,7 @@ snapshot_init(struct reader *r)
 		.relation = on_relation, .arg = r };
 	r->pgo.toast.wants = wants_whole_rows;
 	r->pgo.toast.wants_arg = r;
-	r->pgo.toast.gone = whole_gone;
+	r->pgo.toast.late = whole_late;
 	r->pgo.toast.unknown = whole_unknown;
 	s->workers = r->o->snapshot_workers;
 	s->worker = xcalloc(s->workers, sizeof(*s->worker));

@@ -74,6 +74,7 @@ struct snapshot {
 	uint64_t turn;        /* the stream had so many messages when the last chunk had its turn */
 	uint64_t flushed;     /* so much of the log is on disk, by what is known */
 	int64_t flushed_at;   /* when that may be asked again */
+	int64_t bound_at;     /* when the log's end may be, for bounds */
 	int64_t list_at, look_at, lag_at, seen_at, paced_at, said_at;
 	bool lagging;
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
@@ -152,8 +153,14 @@ void snapshot_check_table(struct reader *, struct table *);
 /* A chunk saw what was committed before that LSN. */
 void whole_saw(struct table *, uint64_t log_end, int64_t now);
 
-/* Of a published table, a row was gone already when its large values were fetched. */
-void whole_gone(void *reader, uint32_t relid);
+/*
+ * Of a published table, a row was gone already when its large values were fetched, or another
+ * transaction had changed it.
+ */
+void whole_late(void *reader, uint32_t relid, bool gone);
+
+/* Are large values of the table's rows fetched?  moved: of a row whose key changed. */
+bool whole_fetches(const struct reader *, uint32_t relid, bool moved);
 
 /* Or it could not be fetched, and is streamed without them. */
 void whole_unknown(void *reader, uint32_t relid);

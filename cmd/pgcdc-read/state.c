@@ -51,6 +51,23 @@ take_table(struct state *s, const char *value)
 	return 0;
 }
 
+/* "OID all moved", two LSNs. */
+static int
+take_bound(struct state *s, char *value)
+{
+	char *all = strchr(value, ' '), *moved = all != NULL ? strchr(all + 1, ' ') : NULL, *end;
+	unsigned long relid = strtoul(value, &end, 10);
+	struct state_bound *b;
+
+	if (moved == NULL || end != all || relid > UINT32_MAX)
+		return -1;
+	b = state_bound(s, (uint32_t)relid, true);
+	return lsn_parse(all + 1, (size_t)(moved - all - 1), &b->all) == 0 &&
+	            lsn_parse(moved + 1, strlen(moved + 1), &b->moved) == 0
+	    ? 0
+	    : -1;
+}
+
 /* One "key value" line; unknown keys are of a later version and matter to it only. */
 static int
 take_line(struct state *s, char *line)
@@ -73,6 +90,8 @@ take_line(struct state *s, char *line)
 			return -1;
 	} else if (strcmp(line, "table") == 0) {
 		return take_table(s, value);
+	} else if (strcmp(line, "fetch") == 0) {
+		return take_bound(s, value);
 	} else if (strcmp(line, "acked") == 0) {
 		return lsn_parse(value, strlen(value), &s->acked);
 	} else if (strcmp(line, "seen") == 0) {
@@ -194,6 +213,12 @@ print(const struct state *s, struct buf *b)
 		else
 			buf_printf(b, " loading %" PRId64 "\n", t->print);
 	}
+	for (size_t i = 0; i < s->bounds; i++) {
+		char moved[LSN_STRLEN];
+
+		buf_printf(b, "fetch %" PRIu32 " %s %s\n", s->bound[i].relid,
+		    lsn_print(s->bound[i].all, lsn), lsn_print(s->bound[i].moved, moved));
+	}
 	buf_adds(b, "end\n");
 }
 
@@ -277,9 +302,36 @@ state_remove(struct state *s, uint32_t relid)
 	memmove(s->table + i, s->table + i + 1, (s->n - i) * sizeof(*s->table));
 }
 
+struct state_bound *
+state_bound(struct state *s, uint32_t relid, bool make)
+{
+	for (size_t i = 0; i < s->bounds; i++)
+		if (s->bound[i].relid == relid)
+			return &s->bound[i];
+	if (!make)
+		return NULL;
+	s->bound = xrealloc(s->bound, (s->bounds + 1) * sizeof(*s->bound));
+	s->bound[s->bounds] = (struct state_bound) { .relid = relid };
+	return &s->bound[s->bounds++];
+}
+
+void
+state_drop_bounds(struct state *s, uint64_t lsn)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->bounds; i++)
+		if (s->bound[i].all > lsn || s->bound[i].moved > lsn)
+			s->bound[n++] = s->bound[i];
+	s->bounds = n;
+}
+
 void
 state_free(struct state *s)
 {
+	free(s->bound);
+	s->bound = NULL;
+	s->bounds = 0;
 	free(s->table);
 	s->table = NULL;
 	s->n = 0;

@@ -26,6 +26,16 @@ struct state_table {
 	int64_t print;     /* what publications said of it, see published.h; not when loaded */
 };
 
+/*
+ * Of a published table (by the OID in its frames): while the stream is before all, or moved, large
+ * values that an update left alone are fetched, of all rows, or of those whose key changed; see
+ * whole.c.  UINT64_MAX: before where the log ends, which nobody has looked at yet.
+ */
+struct state_bound {
+	uint32_t relid;
+	uint64_t all, moved;
+};
+
 struct state {
 	const char *path; /* NULL: none is kept, and nothing below is ever set */
 	bool exists;
@@ -36,6 +46,8 @@ struct state {
 	uint64_t seen;   /* the log's end that a loaded row came from, at most; 0: none */
 	struct state_table *table; /* by OID, n of them */
 	size_t n;
+	struct state_bound *bound; /* few of them */
+	size_t bounds;
 };
 
 /* Read path, if it exists, into what was free (state_free) or zero.  0, or -1 with the error logged: unreadable or damaged. */
@@ -52,6 +64,12 @@ struct state_table *state_put(struct state *, uint32_t relid);
 
 /* Forget the table. */
 void state_remove(struct state *, uint32_t relid);
+
+/* The published table's bound; NULL, or where make is set a new one, where there is none. */
+struct state_bound *state_bound(struct state *, uint32_t relid, bool make);
+
+/* Forget bounds that lie before all that is stored and streamed. */
+void state_drop_bounds(struct state *, uint64_t lsn);
 
 /* Free what it holds; path stays. */
 void state_free(struct state *);

@@ -116,11 +116,11 @@ hand_over(struct fetch *w, const struct queued *q, void (*emit)(void *, struct r
 	struct row *row = &w->row;
 
 	fetch_read(w, q);
+	if (q->lacking && (q->fate == GONE || (q->fate == FOUND && q->other)) && w->t->late != NULL)
+		w->t->late(w->t->wants_arg, q->relation->relid, q->fate == GONE);
 	if (q->lacking && q->fate == FOUND)
 		complete(row, q, w->lacks, &w->large);
 	if (q->lacking && q->fate == GONE) {
-		if (w->t->gone != NULL)
-			w->t->gone(w->t->wants_arg, q->relation->relid);
 		if (row->old_part == 0)
 			return;
 		row->letter = 'D';
@@ -190,7 +190,7 @@ enum pg_status
 toast_resolve(struct toast *t, struct relations *rs, uint32_t xid,
     void (*emit)(void *, struct row *), void *arg)
 {
-	struct fetch w = { .t = t, .rs = rs };
+	struct fetch w = { .t = t, .rs = rs, .xid = xid };
 	enum pg_status status;
 
 	if (t->rows == 0)

@@ -20,8 +20,11 @@ struct toast {
 	/* Or for this table alone, or of it only rows whose key changed (moved); NULL for none. */
 	bool (*wants)(void *, uint32_t relid, bool moved);
 	void *wants_arg;
-	/* A row that lacked something was gone when it was looked for; or NULL.  Same argument. */
-	void (*gone)(void *arg, uint32_t relid);
+	/*
+	 * A row that lacked something was gone when it was looked for, or was not as the transaction
+	 * had written it; or NULL.  Same argument.
+	 */
+	void (*late)(void *arg, uint32_t relid, bool gone);
 	/* Or it could not be looked for, and stays as it is; or NULL.  Same argument. */
 	void (*unknown)(void *arg, uint32_t relid);
 	enum pg_status (*room)(void *); /* called between larger pieces; NULL for none */

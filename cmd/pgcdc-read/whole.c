@@ -4,6 +4,7 @@
 #include "session.h"
 
 #define FLUSHED_US INT64_C(20000) /* how often it is asked how much is on disk */
+#define BOUND_US   INT64_C(100000)
 
 /*
  * When is a table in the stream as a whole?
@@ -15,8 +16,17 @@
  * values are fetched.  And the state file must not say that the table is loaded before that much
  * is stored, or a restart would have such an update streamed again and nothing fetched.
  *
- * A row that is gone when its large values are to be fetched is left out of the stream, for what
- * happened to it follows.  That must be fetched, too: it is before the log's end of then.
+ * What is fetched may be of a later time than the transaction that it completes, and that must be
+ * made good before fetching ends:
+ *
+ * - A row that is gone is left out of the stream, for what happened to it follows.  That must be
+ *   fetched, too, for there is no document to take values over from.
+ * - A row that another transaction wrote may be another one, which has the key since.  The first
+ *   one left the key, later in the stream; where it took another one, its values are not those of
+ *   the document of the old key, so the values of rows whose keys change must be fetched.
+ *
+ * All that is before the log's end of when it was fetched.  That bound is in the state file before
+ * the transaction counts as stored, so a restart knows it.  The table may be loaded long before.
  */
 
 void
@@ -29,14 +39,31 @@ whole_saw(struct table *t, uint64_t log_end, int64_t now)
 }
 
 void
-whole_gone(void *reader, uint32_t relid)
+whole_late(void *reader, uint32_t relid, bool gone)
 {
 	struct reader *r = reader;
-	struct snapshot *s = &r->snapshot;
+	struct state_bound *b;
 
-	for (size_t i = s->first; i < s->tables; i++)
-		if (s->table[i]->published == relid)
-			s->table[i]->log_end = UINT64_MAX;
+	/* With --toast fetch everything is. */
+	if (r->pgo.toast.fetch)
+		return;
+	b = state_bound(&r->state, relid, true);
+	if (gone)
+		b->all = UINT64_MAX;
+	else
+		b->moved = UINT64_MAX;
+	r->snapshot.dirty = true;
+}
+
+bool
+whole_fetches(const struct reader *r, uint32_t relid, bool moved)
+{
+	const struct state *s = &r->state;
+
+	for (size_t i = 0; i < s->bounds; i++)
+		if (s->bound[i].relid == relid)
+			return s->bound[i].all > r->idle_lsn || (moved && s->bound[i].moved > r->idle_lsn);
+	return false;
 }
 
 /*
@@ -168,6 +195,36 @@ look_at_disk(struct reader *r, int64_t now)
 	return GO_ON;
 }
 
+/* Where does the log end now, for bounds? */
+static int
+look_for_bounds(struct reader *r, int64_t now)
+{
+	struct state *s = &r->state;
+	uint64_t end;
+	int code;
+
+	state_drop_bounds(s, s->path != NULL && s->acked < r->idle_lsn ? s->acked : r->idle_lsn);
+	if (now < r->snapshot.bound_at)
+		return GO_ON;
+	for (size_t i = 0; i < s->bounds; i++) {
+		if (s->bound[i].all != UINT64_MAX && s->bound[i].moved != UINT64_MAX)
+			continue;
+		r->snapshot.bound_at = now + BOUND_US;
+		code = ask(r, "SELECT pg_catalog.pg_current_wal_insert_lsn()", &end);
+		if (code != GO_ON)
+			return code;
+		end = pg_log_end(end);
+		for (; i < s->bounds; i++) {
+			if (s->bound[i].all == UINT64_MAX)
+				s->bound[i].all = end;
+			if (s->bound[i].moved == UINT64_MAX)
+				s->bound[i].moved = end;
+		}
+		r->snapshot.dirty = true;
+	}
+	return GO_ON;
+}
+
 bool
 whole_on_disk(const struct reader *r, const struct chunk *c)
 {
@@ -235,6 +292,8 @@ whole_tick(struct reader *r, int64_t now)
 	}
 	if (!session_streams(r) || r->ended != NULL)
 		return GO_ON;
+	if (r->state.bounds > 0 && (code = look_for_bounds(r, now)) != GO_ON)
+		return code;
 	if (s->unread > 0 && (code = look_for_chunks(r, now)) != GO_ON)
 		return code;
 	if (!s->awaits_stream)
