@@ -113,7 +113,7 @@ static const char usage_text[] =
     "      --batch-docs N       actions in a request at most (10000)\n"
     "      --batch-bytes N      bytes in a request at most (5242880)\n"
     "      --fixed              whatever the cluster says to that\n"
-    "      --queue-bytes N      bytes that wait or are in flight at most (16777216)\n"
+    "      --queue-bytes N      bytes that wait or are in flight at most (12582912)\n"
     "      --linger MS          let a batch wait so long to grow (0)\n"
     "      --timeout SECONDS    a request may take so long before it is tried anew (120)\n"
     "      --connect-timeout SECONDS  (10)\n"
@@ -397,7 +397,7 @@ options_parse(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options) { .lanes = 4, .batch_docs = 10000, .batch_bytes = 5 << 20,
-		.queue_bytes = 16 << 20, .timeout_s = 120, .connect_timeout_s = 10,
+		.queue_bytes = 12 << 20, .timeout_s = 120, .connect_timeout_s = 10,
 		.idle_timeout_s = 90, .give_up_us = 180 * INT64_C(1000000),
 		.dead_in_row = 100 };
 	log_init("esbulk-write", 0);
