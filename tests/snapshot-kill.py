@@ -338,10 +338,16 @@ class Load(threading.Thread):
                 s.run("%s PREPARED '%s'" % (self.random.choice(["COMMIT"] * 3 + ["ROLLBACK"]), name))
                 self.prepared.remove((name, at))
 
+    def rest(self):
+        """Loading rests while the slot is far behind, so on a slow machine it would never end."""
+        while self.test.behind and not self.test.enough.is_set():
+            time.sleep(0.05)
+
     def run(self):
         try:
             s = Session(self.log)
             while not self.test.enough.is_set():
+                self.rest()
                 self.transaction(s)
                 time.sleep(self.random.random() * self.test.rest)
             self.finish(s, float("inf"))
@@ -363,6 +369,7 @@ class Mover(Load):
             s.run("SET lock_timeout = '2s'")
             self.test.begun.wait()
             while not self.test.enough.is_set():
+                self.rest()
                 time.sleep(r.random() * 0.4)
                 if roots and self.chance(0.1):
                     roots -= 1
@@ -417,7 +424,7 @@ class Mover(Load):
 
 
 class Watch(threading.Thread):
-    """How old do the pipeline's transactions become on the server?"""
+    """How old do the pipeline's transactions become on the server, and is the slot far behind?"""
 
     def __init__(self, test):
         super().__init__(daemon=True)
@@ -436,6 +443,9 @@ class Watch(threading.Thread):
                 kind, name, age = line.split("\t")
                 key = "walsender" if kind == "walsender" else name
                 self.oldest[key] = max(self.oldest.get(key, 0), float(age))
+            _, lines = s.ask("SELECT pg_current_wal_lsn() - confirmed_flush_lsn > 128 << 20"
+                " FROM pg_replication_slots WHERE slot_name = '%s'" % self.test.name)
+            self.test.behind = lines == ["t"]
             time.sleep(0.1)
         s.close()
 
@@ -551,6 +561,7 @@ class Test:
         self.rest = self.random.choice([0.002, 0.01, 0.03])
         # One for all starts: what was left out because it was fetched must go on so.
         self.toast = self.random.choice(["mark", "mark", "fetch"])
+        self.behind = False
         self.begun, self.enough, self.over = (threading.Event() for _ in range(3))
         self.failed = False
 
