@@ -36,6 +36,15 @@ ok 'and more than a block' [ "$most" -gt 226 ] || diag "$most rows"
 seconds=$(sed -n 's/.*a table is loaded.* seconds=\([0-9]*\).*/\1/p' "$T/rate.log")
 ok 'it takes as long as that' [ "${seconds:-0}" -ge 2 ]
 
+# Blocks without rows say nothing of those behind them.
+fresh t 'CREATE TABLE t (id int PRIMARY KEY, n int) WITH (autovacuum_enabled = off);
+    INSERT INTO t SELECT i, i FROM generate_series(1, 24000) i; DELETE FROM t WHERE id <= 20000'
+reader sparse --snapshot only --snapshot-max-rate 1000
+wait_exit 'a table that begins with empty blocks' 60 "$READER" 0
+equal 'all rows are there' public.t
+most=$(frames | awk -F '"' '$2 == "B" { n = 0 } $2 == "S" && ++n > most { most = n } END { print most }')
+ok 'each unit has the rows of a second at most' [ "$most" -le 1000 ] || diag "$most rows"
+
 # --snapshot-max-lag: loading rests while the slot is behind.
 fresh 't, other' "$wide CREATE TABLE other (id int PRIMARY KEY, name text)"
 reader lag --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
@@ -72,17 +81,21 @@ stop
 equal 'all rows are there' public.t
 
 # A terminal has a line that is written over.
-fresh t "$wide"
-_reader=terminal
-ok 'a load before a terminal' "$PYTHON" -c 'import os, pty, sys
+before_terminal() {
+	"$PYTHON" -c 'import os, pty, sys
 with open(sys.argv[1], "wb") as out:
     def read(fd):
         data = os.read(fd, 4096)
         out.write(data)
         return data
     sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))' "$T/terminal" \
-    pgcdc-read -s "$ID" -p "$ID" -o "$T/terminal.frames" --state "$T/terminal.state" --snapshot only \
-    --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150 >"$T/out" </dev/null
+	    "$@" >"$T/out" </dev/null
+}
+fresh t "$wide"
+_reader=terminal
+ok 'a load before a terminal' before_terminal pgcdc-read -s "$ID" -p "$ID" \
+    -o "$T/terminal.frames" --state "$T/terminal.state" --snapshot only --snapshot-workers 1 \
+    --snapshot-chunk-bytes 1 --snapshot-max-rate 150
 equal 'all rows are there' public.t
 tr '\r' '\n' <"$T/terminal" >"$T/lines"
 ok 'the line is written several times' \

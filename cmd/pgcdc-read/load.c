@@ -11,7 +11,7 @@
 #define MAX_CHUNKS  ((size_t)1024)
 #define SPARSE      16 /* of blocks that bring little, so many times the bytes are looked through */
 #define BLOCK       8192
-#define BLOCK_ROWS  291 /* it has no more (MaxHeapTuplesPerPage in access/htup_details.h) */
+#define BLOCK_ROWS  291 /* one of 8 KiB has no more (MaxHeapTuplesPerPage in htup_details.h) */
 
 #define AGAIN_US    INT64_C(20000)
 #define LOCKED_US   INT64_C(500000)
@@ -101,7 +101,7 @@ blocks_of_chunk(const struct reader *r, const struct table *t)
 
 	if (t->at_once)
 		return UINT32_MAX;
-	/* No more than a second's. */
+	/* No more than a second's, even if these blocks are full where others were empty. */
 	if (rate > 0 && blocks * t->block_rows > rate)
 		blocks = rate / t->block_rows;
 	n = (uint32_t)blocks;
@@ -299,9 +299,8 @@ came_whole(struct reader *r, struct chunk *c, int64_t now)
 	t->refusals = t->lockouts = 0;
 	t->said_at = 0;
 	t->block_bytes = (t->block_bytes + (double)c->bytes / blocks) / 2;
-	/* After the first chunk it is no guess any more. */
-	t->block_rows = ((t->block_rows < BLOCK_ROWS ? t->block_rows : (double)c->rows / blocks) +
-	                    (double)c->rows / blocks) / 2;
+	if (t->block_rows < (double)c->rows / blocks)
+		t->block_rows = (double)c->rows / blocks;
 	pace(r, c, (double)c->rows, now);
 }
 

@@ -50,7 +50,7 @@ struct table {
 	uint64_t untrusted; /* touches up to this one count as touching every row */
 	uint32_t shrink;    /* chunks are smaller by 2 to the power of this */
 	double block_bytes; /* that a block brings, by what is known so far */
-	double block_rows;
+	double block_rows;  /* that a block may have at most */
 	struct relation *relation; /* how rows are read; shared by all that are published alike */
 	uint64_t definition; /* its arrived, when that was found */
 	char *filter;
