@@ -360,6 +360,32 @@ for state in '' with; do
 	rm -f "$T/file.state"
 done
 
+# A server with no place for a second connection: it streams each time, and is let be more and more.
+sql "ALTER SYSTEM SET max_connections = 5"
+ok 'a server of few connections' pg_server restart fast
+: >"$T/ack.log"
+rm -f "$T/ack.state" "$T/ack.frames"
+mkfifo "$T/idle"
+exec 6<>"$T/idle"
+sessions=''
+for i in 1 2 3 4 5; do
+	alone "idle$i" psql -XAtq -f "$T/idle" 6<&-
+	sessions="$sessions $BG_PID"
+done
+no_place() {
+	! psql -XAtqc 'SELECT 1' >"$T/null" 2>&1
+}
+wait_for 'all are taken' 20 no_place
+read_into ack -p p --snapshot initial
+wait_for 'the reader waits longer and longer' 30 logged ack 'connecting again.* delay=[1-9]'
+# shellcheck disable=SC2086
+kill $sessions
+exec 6<&-
+wait_for 'then it finds a place' 30 logged ack 'a table is loaded'
+kill -TERM "$READER"
+wait_exit 'it ends in order' 20 "$READER" 0
+sql "ALTER SYSTEM RESET max_connections"
+
 # A publication that is dropped while nothing is written: the catalog tells.
 sql "CREATE PUBLICATION gone FOR TABLE t" >"$T/null"
 : >"$T/ack.log"

@@ -13,6 +13,7 @@
 #define STATUS_MAX_US   SECOND_US /* a timeout that is made shorter is met at once */
 #define RETRY_MIN_US    INT64_C(100000)
 #define RETRY_MAX_US    (10 * SECOND_US)
+#define STEADY_US       (10 * SECOND_US) /* after so long a connection was good for something */
 #define SILENCE_US      (120 * SECOND_US) /* where the server has no wal_sender_timeout */
 #define QUIET_US        (5 * SECOND_US) /* behind a large row, before its memory is given back */
 
@@ -70,7 +71,8 @@ connect_and_stream(struct reader *r)
 	r->state.timeline = r->server.timeline;
 	r->received_at = now_us();
 	r->last_status = 0;
-	r->heard = false;
+	r->connected_at = r->received_at;
+	r->connected_seq = r->pgo.seq;
 	r->asks = 0;
 	r->big_at = r->watch_at = 0;
 	return PG_OK;
@@ -178,7 +180,8 @@ link_lost(struct reader *r, bool at_once)
 	r->conn = NULL;
 	r->pgo.relations.catalog.peer = NULL;
 	r->conn_pending = false;
-	if (r->heard)
+	/* Not for a keepalive: what is lacking may be lacking each time, such as a second connection. */
+	if (r->pgo.seq > r->connected_seq || now_us() - r->connected_at > STEADY_US)
 		r->retry_delay = RETRY_MIN_US;
 	pgoutput_disconnected(&r->pgo, r->idle_lsn);
 	delay = at_once ? 0 : next_delay(r);

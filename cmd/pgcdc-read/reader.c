@@ -222,7 +222,6 @@ receive(struct reader *r)
 	PQfreemem(msg);
 	r->messages++;
 	r->taken++;
-	r->heard = true;
 	if (n >= BIG)
 		r->big_at = now_us();
 	return code;

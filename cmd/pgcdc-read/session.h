@@ -55,7 +55,8 @@ struct reader {
 	PGconn *conn;      /* NULL: lost, to be made again at retry_at */
 	bool conn_pending; /* libpq holds output that did not go yet */
 	int64_t retry_at, retry_delay;
-	bool heard;        /* something came since it was made */
+	int64_t connected_at;  /* when it was made, and */
+	uint64_t connected_seq; /* the last unit before */
 	uint64_t received_lsn; /* the highest that the server told of */
 	bool reads;            /* the connection is looked at: the output has room */
 	int64_t received_at;   /* when something came last, or the reader did not look */
