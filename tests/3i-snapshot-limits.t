@@ -67,6 +67,49 @@ wait_for 'the table is loaded' 60 loaded public.t
 stop
 equal 'all rows are there' public.t public.other
 
+# A user that may connect just as often as it must, while sessions of connections that were cut are
+# there yet.
+sql "CREATE ROLE ${ID}_r LOGIN REPLICATION PASSWORD 'r' CONNECTION LIMIT 2" >"$T/out"
+limited() {
+	PGUSER=${ID}_r PGPASSWORD=r "$@"
+}
+mkfifo "$T/stale"
+exec 3<>"$T/stale"
+# stale NAME APPLICATION: process $BG_PID.
+stale() {
+	PGAPPNAME=$2 limited bg "$1" psql -XAtq -f "$T/stale"
+	wait_for 'a session of before' 20 connected "$2" 1
+}
+connected() {
+	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$1'")" = "$2" ]
+}
+fresh t "$wide GRANT SELECT ON t TO ${ID}_r"
+stale stale 'pgcdc-read snapshot'
+stale=$BG_PID
+limited reader limited --snapshot initial --snapshot-workers 1
+wait_for 'no place for a worker' 20 logged 'warn .*wait for sessions of before.*remedy="let the user connect'
+kill "$stale"
+wait_for 'then the table is loaded' 60 loaded public.t
+stop
+equal 'all rows are there' public.t
+fresh t "$wide GRANT SELECT ON t TO ${ID}_r"
+limited reader cut --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 75
+wait_for 'loading began' 20 blocks_at_least public.t 2
+kill -s STOP "$READER"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${ID}_r'" >"$T/out"
+wait_for 'its sessions end' 20 connected 'pgcdc-read snapshot' 0
+stale stale1 'pgcdc-read snapshot'
+stale=$BG_PID
+stale stale2 'pgcdc-read catalog'
+kill -s CONT "$READER"
+wait_for 'no place for the catalog' 20 logged 'cannot connect to PostgreSQL a second time.*too many'
+kill "$stale" "$BG_PID"
+exec 3<&-
+wait_for 'then the table is loaded' 60 loaded public.t
+stop
+equal 'all rows are there' public.t
+sql "DROP OWNED BY ${ID}_r; DROP ROLE ${ID}_r"
+
 # A table that grows, also behind where it ended when it was measured.
 fresh t "$wide"
 reader grows --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150

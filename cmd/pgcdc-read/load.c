@@ -17,6 +17,7 @@
 #define LOCKED_US   INT64_C(500000)
 #define RETRY_US    INT64_C(1000000)
 #define REFUSED_US  INT64_C(60000000)
+#define STALE_US    INT64_C(10000000)
 #define MAX_RESTARTS 30
 #define OFF_DISK    ((size_t)64) /* so many chunks may wait for the log */
 
@@ -385,11 +386,36 @@ snapshot_poll(const struct reader *r, struct pollfd *p)
 		worker_poll(&r->snapshot.worker[i], &p[i]);
 }
 
+/*
+ * Are there sessions of connections that were cut?  The server may take hours to see that.  Those of
+ * another reader look the same.
+ */
+static int
+look_for_stale(struct reader *r, bool *stale)
+{
+	PGresult *res;
+	enum pg_status status = catalog_query(&r->pgo.relations.catalog,
+	    "SELECT FROM pg_catalog.pg_stat_activity WHERE usename = current_user"
+	    " AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'"
+	    " AND application_name IN"
+	    " ('pgcdc-read snapshot', pg_catalog.current_setting('application_name'))",
+	    "cannot look who is connected", &res);
+
+	*stale = res == NULL || PQntuples(res) > 0;
+	PQclear(res);
+	return link_failed(r, status);
+}
+
 /* Its connection is gone: its blocks are read by another one, later. */
 static int
 lost(struct reader *r, struct worker *w, enum worker_event event, int64_t now)
 {
+	static const char remedy[] =
+	    "let the user connect as often as --snapshot-workers says, and once more, beside the "
+	    "replication connection (CONNECTION LIMIT)";
 	struct chunk *c = worker_stop(w);
+	bool stale;
+	int code;
 
 	if (c != NULL)
 		snapshot_repeat_chunk(r, c);
@@ -403,9 +429,16 @@ lost(struct reader *r, struct worker *w, enum worker_event event, int64_t now)
 			return GO_ON;
 	if (r->o->snapshot == SNAPSHOT_NEVER)
 		return GO_ON;
+	if ((code = look_for_stale(r, &stale)) != GO_ON)
+		return code;
+	if (stale) {
+		w->retry_at = now + STALE_US;
+		log_warn("a snapshot's connections wait for sessions of before, or of another reader, to end",
+		    kv_str("remedy", remedy));
+		return GO_ON;
+	}
 	log_error("a snapshot needs connections of its own, and the server refuses the first one",
-	    kv_str("remedy", "let the user connect as often as --snapshot-workers says, and once "
-	                     "more, beside the replication connection (CONNECTION LIMIT)"));
+	    kv_str("remedy", remedy));
 	return EXIT_PERMANENT;
 }
 

@@ -2,12 +2,15 @@
 #include <string.h>
 
 #include "barrier.h"
+#include "link.h"
 #include "log.h"
 #include "session.h"
 
 /* In memory there is place for two chunks of twice the usual size. */
 #define SPOOL_MEM ((size_t)4 * 1024 * 1024)
 #define CHUNK_MEM (SPOOL_MEM / 2)
+
+#define CATALOG_US (10 * SECOND_US)
 
 /* How many heaps of a published table are not in the stream yet. */
 struct open {
@@ -308,11 +311,36 @@ snapshot_close_table(struct reader *r, struct table *t, enum table_state state)
 		s->first++;
 }
 
+/*
+ * Sessions of connections that were cut may have the place of the one to the catalog, without which
+ * nothing goes on: it comes before those that read.
+ */
+static int
+await_catalog(struct reader *r, int64_t now, bool *there)
+{
+	struct catalog *c = &r->pgo.relations.catalog;
+	struct snapshot *s = &r->snapshot;
+	int code;
+
+	*there = true;
+	/* At first, for the listing, it is an error. */
+	if (s->tables == 0)
+		return GO_ON;
+	if (c->refused && now >= s->catalog_at) {
+		c->refused = false;
+		s->catalog_at = now + CATALOG_US;
+	}
+	code = link_failed(r, catalog_open(c));
+	*there = !c->refused;
+	return code;
+}
+
 int
 snapshot_tick(struct reader *r, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
 	int code = GO_ON;
+	bool there;
 
 	if (s->chunks > 0)
 		emit_stored(r);
@@ -320,6 +348,8 @@ snapshot_tick(struct reader *r, int64_t now)
 		return code;
 	if (!s->active || !session_streams(r) || r->ended != NULL)
 		return GO_ON;
+	if ((code = await_catalog(r, now, &there)) != GO_ON || !there)
+		return code;
 	if (s->unlisted && now >= s->list_at)
 		code = listing_make(r, now);
 	if (code == GO_ON && !s->unlisted)

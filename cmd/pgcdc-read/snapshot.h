@@ -76,6 +76,7 @@ struct snapshot {
 	int64_t flushed_at;   /* when that may be asked again */
 	int64_t bound_at;     /* when the log's end may be, for bounds */
 	int64_t list_at, look_at, lag_at, seen_at, paced_at, said_at;
+	int64_t catalog_at;   /* when it may be tried to connect to the catalog again */
 	bool lagging;
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
 	uint64_t connect_lsn;
