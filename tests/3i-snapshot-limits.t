@@ -149,6 +149,22 @@ not_over() {
 }
 ok 'which does not stand behind it' not_over
 
+# What an earlier run read tells nothing of the time that is left.
+fresh t "$wide"
+begun() {
+	grep -q ' [1-9][0-9]* loading' "$T/begun.state"
+}
+reader begun --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 15
+wait_for 'loading began' 20 begun
+kill "$READER"
+wait_exit 'and is interrupted' 30 "$READER" 0
+sed -i 's/ [0-9]* loading/ 16 loading/' "$T/begun.state"
+ok 'it goes on' before_terminal pgcdc-read -s "$ID" -p "$ID" -o "$T/begun.frames" \
+    --state "$T/begun.state" --snapshot only --snapshot-workers 1 --snapshot-chunk-bytes 1 \
+    --snapshot-max-rate 15
+tr '\r' '\n' <"$T/terminal" >"$T/lines"
+ok 'and not in no time' grep -q '^public.t: 17 of 20 blocks, .* [1-9][0-9]* s left' "$T/lines" || diag <"$T/lines"
+
 # Many partitions.
 fresh root "CREATE TABLE root (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
     SELECT format('CREATE TABLE leaf%s PARTITION OF root FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10)

@@ -31,9 +31,10 @@ static void
 say(struct reader *r, const struct table *t, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
-	uint32_t done = blocks_done(s, t);
+	uint32_t done = blocks_done(s, t), now_done = done > t->begun ? done - t->begun : 0;
 	double part = t->blocks ? (double)done / t->blocks : 1, rate = (double)t->rows / seconds(t, now);
-	double left = part > 0 ? seconds(t, now) * (1 - part) / part : 0;
+	/* Rows and time are this run's. */
+	double left = now_done > 0 ? seconds(t, now) * (t->blocks - done) / now_done : 0;
 
 	if (!s->on_terminal) {
 		log_info("loading", kv_str("table", t->name), kv_uint("blocks", done),

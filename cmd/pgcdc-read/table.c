@@ -8,6 +8,7 @@ void
 table_reset(struct table *t, uint32_t from)
 {
 	t->ranges = 0;
+	t->begun = from;
 	if (from < t->blocks)
 		table_give_back(t, (struct range) { from, t->blocks });
 }

@@ -43,6 +43,7 @@ struct table {
 	int64_t said_at;    /* when that was said, or the wait began */
 	uint32_t filenode;
 	uint32_t blocks;
+	uint32_t begun;     /* the first one that this run reads */
 	struct range *todo; /* in their order, and apart */
 	size_t ranges;
 	uint32_t going;     /* chunks of it that are not stored yet */
