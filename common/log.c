@@ -21,6 +21,8 @@ struct line {
 static const char *program_name = "pgcdc";
 static enum log_level max_level = LOG_INFO;
 static bool json;
+static void (*before)(void *);
+static void *before_arg;
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -32,6 +34,13 @@ log_init(const char *program, int verbose)
 	program_name = program;
 	max_level = verbose > 0 ? LOG_DEBUG : LOG_INFO;
 	json = format != NULL && strcmp(format, "json") == 0;
+}
+
+void
+log_before(void (*f)(void *), void *arg)
+{
+	before = f;
+	before_arg = arg;
 }
 
 bool
@@ -184,6 +193,8 @@ log_event(enum log_level level, const char *msg, const struct kv *kvs)
 	if (json)
 		puts_line(&l, "}");
 	l.text[l.len++] = '\n';
+	if (before != NULL)
+		before(before_arg);
 	/* There is nowhere left to report a log that cannot be written. */
 	if (write(STDERR_FILENO, l.text, l.len) < 0)
 		errno = saved;

@@ -47,6 +47,9 @@ void log_init(const char *program, int verbose);
 /* Is a line of this level shown? */
 bool log_on(enum log_level);
 
+/* Before each line that is written: who has written half of one of his own ends it.  NULL: none. */
+void log_before(void (*)(void *), void *arg);
+
 /* Write one event.  kvs ends with a KV_END; a NULL string is left out. */
 void log_event(enum log_level, const char *msg, const struct kv *kvs);
 

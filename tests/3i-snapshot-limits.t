@@ -165,6 +165,20 @@ ok 'it goes on' before_terminal pgcdc-read -s "$ID" -p "$ID" -o "$T/begun.frames
 tr '\r' '\n' <"$T/terminal" >"$T/lines"
 ok 'and not in no time' grep -q '^public.t: 17 of 20 blocks, .* [1-9][0-9]* s left' "$T/lines" || diag <"$T/lines"
 
+# A terminal of 60 columns, a name with what would move its cursor, and lines of the log meanwhile.
+odd="\"$(printf 'a\033[31m\302\233, a name that is too long')\""
+fresh "$odd" "$wide ALTER TABLE t RENAME TO $odd"
+# shellcheck disable=SC2016 # expanded there
+ok 'a load before a narrow terminal' before_terminal sh -c 'stty cols 60 && exec "$@"' - \
+    pgcdc-read -s "$ID" -p "$ID" -v -o "$T/narrow.frames" --state "$T/narrow.state" --snapshot only \
+    --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150
+tr '\r' '\n' <"$T/terminal" >"$T/lines"
+ok 'a name is cut, without control characters' \
+    grep -Eq '^public\."a\?[^:]*: [0-9]+ of 20 blocks, .* s left.\[K$' "$T/lines" || diag <"$T/lines"
+most=$(awk '/ blocks, / { if (length > most) most = length } END { print most }' "$T/lines")
+ok 'so that a line is no longer than the terminal' [ "$most" -le $((59 + 3)) ] || diag "$most"
+ok 'no line of the log stands behind it' not_over || diag <"$T/lines"
+
 # Many partitions.
 fresh root "CREATE TABLE root (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
     SELECT format('CREATE TABLE leaf%s PARTITION OF root FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10)

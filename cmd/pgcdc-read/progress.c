@@ -1,8 +1,12 @@
+#include <sys/ioctl.h>
+
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "session.h"
+#include "utf8.h"
 
 #define LOG_US      (10 * SECOND_US)
 #define TERMINAL_US (SECOND_US / 2)
@@ -21,6 +25,57 @@ blocks_done(const struct snapshot *s, const struct table *t)
 	return left < t->blocks ? t->blocks - left : 0;
 }
 
+/* So many characters has a line; 0: nobody knows. */
+static size_t
+terminal_width(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+/*
+ * So much of a name as fits in so many columns, without what moves a terminal's cursor: control
+ * characters, and bytes that are no characters.  What is not Latin, Greek or the like may be wide.
+ */
+static void
+put_name(struct buf *b, const char *name, size_t columns)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0, len; i < n; i += len) {
+		unsigned char c = (unsigned char)name[i];
+		bool plain;
+
+		len = utf8_char(name + i, n - i);
+		plain = len > 0 && c >= 0x20 && c != 0x7f && (c != 0xc2 || (unsigned char)name[i + 1] >= 0xa0);
+		if (columns < (len > 2 ? 2 : 1))
+			return;
+		columns -= len > 2 ? 2 : 1;
+		buf_add(b, plain ? name + i : "?", plain ? len : 1);
+		len = len > 0 ? len : 1;
+	}
+}
+
+/* The line of a terminal, over the one before; no longer than it, or it could not be. */
+static void
+show(struct snapshot *s, const char *name, const char *figures)
+{
+	size_t width = terminal_width(), figured = strlen(figures);
+	struct buf b = { 0 };
+
+	/* In the last column some go to the next line already. */
+	width = width > 0 ? width - 1 : SIZE_MAX;
+	figured = figured < width ? figured : width;
+	buf_addc(&b, '\r');
+	put_name(&b, name, width - figured);
+	buf_add(&b, figures, figured);
+	buf_adds(&b, "\033[K");
+	(void)!write(STDERR_FILENO, b.data, b.len);
+	buf_free(&b);
+	s->on_line = true;
+}
+
 static double
 seconds(const struct table *t, int64_t now)
 {
@@ -31,6 +86,7 @@ static void
 say(struct reader *r, const struct table *t, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
+	char figures[160];
 	uint32_t done = blocks_done(s, t), now_done = done > t->begun ? done - t->begun : 0;
 	double part = t->blocks ? (double)done / t->blocks : 1, rate = (double)t->rows / seconds(t, now);
 	/* Rows and time are this run's. */
@@ -42,17 +98,25 @@ say(struct reader *r, const struct table *t, int64_t now)
 		    kv_uint("rows", t->rows), kv_uint("rows_s", rate), kv_uint("left_s", left));
 		return;
 	}
-	(void)fprintf(stderr, "\r%s: %u of %u blocks, %.0f%%, %.0f rows/s, %.0f s left\033[K", t->name,
+	(void)snprintf(figures, sizeof(figures), ": %u of %u blocks, %.0f%%, %.0f rows/s, %.0f s left",
 	    done, t->blocks, 100 * part, rate, left);
-	s->on_line = true;
+	show(s, t->name, figures);
+}
+
+static void
+end_line(void *snapshot)
+{
+	struct snapshot *s = snapshot;
+
+	if (s->on_line)
+		(void)!write(STDERR_FILENO, "\n", 1);
+	s->on_line = false;
 }
 
 void
 progress_end(struct reader *r)
 {
-	if (r->snapshot.on_line)
-		(void)fputc('\n', stderr);
-	r->snapshot.on_line = false;
+	end_line(&r->snapshot);
 }
 
 void
@@ -63,6 +127,8 @@ progress_tick(struct reader *r, int64_t now)
 
 	if (s->said_at == 0) {
 		s->on_terminal = isatty(STDERR_FILENO) == 1;
+		if (s->on_terminal)
+			log_before(end_line, s);
 		s->said_at = now;
 	}
 	if (now - s->said_at < (s->on_terminal ? TERMINAL_US : LOG_US))

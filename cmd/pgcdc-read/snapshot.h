@@ -209,7 +209,7 @@ void emit_stored(struct reader *);
 /* Tell how far it is; at the end, all. */
 void progress_tick(struct reader *, int64_t now);
 void progress_loaded(struct reader *, const struct table *);
-/* A line of progress on a terminal makes room for another. */
+/* A line of progress on a terminal comes to its end. */
 void progress_end(struct reader *);
 
 /* Blocks before that are stored. */
