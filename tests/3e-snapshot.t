@@ -100,6 +100,11 @@ exits 0 'unless it is bypassed' rights
 sql "ALTER TABLE plain DISABLE ROW LEVEL SECURITY"
 exits 100 'options that do not go together' pgcdc-read -s x -p x --snapshot initial --endpos 1/1
 
+for name in '' ',, '; do
+	exits 100 "no table at all: '$name'" pgcdc-read -s x -p x --snapshot only --snapshot-tables "$name"
+	like "$(cat "$T/err")" 'no table is named.*option=--snapshot-tables' 'which is said'
+done
+
 # Requests while it runs.
 reader ask
 wait_for 'it takes requests' 20 request status

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "lsn.h"
 #include "options.h"
+#include "published.h"
 
 enum {
 	OPT_STATE = 256,
@@ -175,6 +176,17 @@ split_publications(struct options *o, const char *list)
 }
 
 static void
+check_tables(const char *list)
+{
+	char **name;
+	size_t names = published_split(list, &name);
+
+	published_free_names(name, names);
+	if (names == 0)
+		usage_error("no table is named", "--snapshot-tables");
+}
+
+static void
 check(const struct options *o)
 {
 	if (o->request != NULL) {
@@ -200,6 +212,8 @@ check(const struct options *o)
 	if ((o->snapshot_tables != NULL || o->snapshot_again) && o->snapshot == SNAPSHOT_NEVER)
 		usage_error("give it with --snapshot initial or only",
 		    o->snapshot_again ? "--snapshot-again" : "--snapshot-tables");
+	if (o->snapshot_tables != NULL)
+		check_tables(o->snapshot_tables);
 }
 
 static enum snapshot_mode
