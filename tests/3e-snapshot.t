@@ -78,6 +78,14 @@ equal 'has the tables that are named' public.one 'public.Mixed Case=SELECT * FRO
 is "$(pgcdc-cat "$T/again.frames" | grep -c '^."S"')" 151 'and no other'
 is "$(grep -c loaded "$T/again.state")" 110 'all are loaded in the end'
 
+# Names are what they are, whatever the user's settings do to how they print.
+sql "ALTER ROLE CURRENT_USER SET quote_all_identifiers = on"
+reader quoted --snapshot initial --snapshot-tables 'one, root'
+wait_for 'names without quotes that they do not need' 20 loaded public.one public.leaf99
+sql "ALTER ROLE CURRENT_USER RESET quote_all_identifiers"
+stop
+equal 'all rows are there' public.one public.root
+
 # What cannot be loaded.
 for name in nothing view unlogged unpublished 'no such."thing'; do
 	exits 100 "refused: $name" pgcdc-read -s "$ID" -p "$ID" --snapshot only \

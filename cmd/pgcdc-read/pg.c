@@ -133,7 +133,7 @@ const char pg_settings[] =
     "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
     " ('datestyle', 'ISO, YMD'), ('intervalstyle', 'iso_8601'), ('timezone', 'UTC'),"
     " ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('search_path', ''),"
-    " ('row_security', 'off'),"
+    " ('row_security', 'off'), ('quote_all_identifiers', 'off'),"
     /* A query that waits for a lock must not outlive us; only Linux has it everywhere. */
     " ('client_connection_check_interval',"
     " CASE WHEN pg_catalog.version() LIKE '%linux%' THEN '10s' ELSE '0' END),"
