@@ -110,6 +110,23 @@ stop
 equal 'all rows are there' public.t
 sql "DROP OWNED BY ${ID}_r; DROP ROLE ${ID}_r"
 
+# The server ends a session that reads: another one does.
+fresh t "$wide"
+reader ended --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 75
+wait_for 'loading began' 20 blocks_at_least public.t 2
+session locks 3
+echo 'BEGIN; LOCK t;' >&3
+wait_for 'a chunk waits for a lock' 20 waits_in relation 'BEGIN ISOLATION%'
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'pgcdc-read snapshot'" >"$T/out"
+wait_for 'its session is ended' 20 logged 'warn .*is read again" table=public.t server=".*terminating'
+echo 'ROLLBACK;' >&3
+exec 3>&-
+wait_for 'the table is loaded' 60 loaded public.t
+ok 'that is no error' not logged ' error '
+stop
+equal 'all rows are there' public.t
+
 # A table that grows, also behind where it ended when it was measured.
 fresh t "$wide"
 reader grows --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150

@@ -203,6 +203,20 @@ is_changed(const char *state)
 }
 
 static void
+say_error(const struct chunk *c, PGconn *conn, const PGresult *res, const char *remedy)
+{
+	const char *words = res ? PQresultErrorMessage(res) : PQerrorMessage(conn);
+	size_t n = strlen(words);
+	bool again = c->outcome == CHUNK_FAILED;
+
+	while (n > 0 && words[n - 1] == '\n')
+		n--;
+	log_at(again ? LOG_WARN : LOG_ERROR,
+	    again ? "a part of a table could not be read, and is read again" : "cannot load a table",
+	    kv_str("table", c->table->name), kv_strn("server", words, n), kv_str("remedy", remedy));
+}
+
+static void
 take_error(struct chunk *c, PGconn *conn, const PGresult *res)
 {
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL, *remedy = NULL;
@@ -221,9 +235,8 @@ take_error(struct chunk *c, PGconn *conn, const PGresult *res)
 			         "schema, and with row-level security BYPASSRLS";
 		log_debug("the chunk that failed", kv_str("table", c->table->name),
 		    kv_uint("from", c->range.from), kv_uint("to", c->range.to));
-		c->outcome = pg_failed(conn, res, "cannot load a table", remedy) == PG_PERMANENT
-		    ? CHUNK_REFUSED
-		    : CHUNK_FAILED;
+		c->outcome = pg_judge(conn, res) == PG_PERMANENT ? CHUNK_REFUSED : CHUNK_FAILED;
+		say_error(c, conn, res, remedy);
 	}
 }
 

@@ -329,15 +329,22 @@ temporary_sqlstate(const char *s)
 }
 
 enum pg_status
-pg_failed(PGconn *conn, const PGresult *res, const char *what, const char *remedy)
+pg_judge(PGconn *conn, const PGresult *res)
 {
 	const char *sqlstate = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-	const char *words = res ? PQresultErrorMessage(res) : PQerrorMessage(conn);
 
-	log_server_words(LOG_ERROR, what, words, remedy);
 	if (sqlstate == NULL || PQstatus(conn) == CONNECTION_BAD)
 		return PG_TEMPORARY;
 	return temporary_sqlstate(sqlstate) ? PG_TEMPORARY : PG_PERMANENT;
+}
+
+enum pg_status
+pg_failed(PGconn *conn, const PGresult *res, const char *what, const char *remedy)
+{
+	const char *words = res ? PQresultErrorMessage(res) : PQerrorMessage(conn);
+
+	log_server_words(LOG_ERROR, what, words, remedy);
+	return pg_judge(conn, res);
 }
 
 bool

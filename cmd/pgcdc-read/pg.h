@@ -68,6 +68,9 @@ enum pg_status pg_query(const struct pg_wait *, PGconn *, const char *sql, const
  */
 enum pg_status pg_failed(PGconn *, const PGresult *, const char *what, const char *remedy);
 
+/* The same without a word. */
+enum pg_status pg_judge(PGconn *, const PGresult *);
+
 /* What the server says beside its answers: is it a warning?  Pass it on to the log. */
 bool pg_is_warning(const PGresult *);
 void pg_notice(const PGresult *);
