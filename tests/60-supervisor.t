@@ -254,6 +254,12 @@ is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping><-v>" 'options: -v is passe
 is "$(find "$d" . -maxdepth 1 -name pwned)" '' 'options: nothing in them is run'
 stop 'options'
 
+# A request of the supervisor's other subcommand: what comes behind -- is tables.
+fresh
+PGCDC_TEST=$d PATH=$programs sh "$pgcdc" snapshot -c "$d/conf" -- -t -- 2>>"$d/log" | head -n 1 >"$d/out"
+is "$(cat "$d/pgcdc-read.args")" "<--control><$d/run/ctl.sock><--request><snapshot -t -->" \
+    'snapshot: the tables behind --'
+
 # refused WHAT LOGGED LINE…: such a configuration is a permanent error.
 refused()
 {

@@ -928,9 +928,9 @@ find_programs()
 
 snapshot()
 {
-	_config='' _line=''
+	_config='' _line='' _ended=''
 	while [ $# -gt 0 ]; do
-		case $1 in
+		case $_ended$1 in
 		-c | --config)
 			[ $# -gt 1 ] || misuse "$1 needs a file"
 			_config=$2
@@ -942,6 +942,7 @@ snapshot()
 			usage
 			exit 0
 			;;
+		--) _ended=. ;;
 		-*) misuse "unknown option $1" ;;
 		*) _line="$_line $1" ;;
 		esac
