@@ -86,13 +86,20 @@ is "$(tr -s ' \n' ' ' <"$T/consumed")" \
 
 # A disk that is full: a file may not become larger than that.
 exits 111 'a full disk' sh -c "{
-	trap '' XFSZ
 	ulimit -f 64
 	pgcdc-read -s $ID -p $ID --spool-dir '$T/spool' --spool-mem 100000 --until-caught-up
 	echo \$? >'$T/status'
     } | cat >/dev/null
     exit \$(cat '$T/status')"
-like "$(cat "$T/err")" 'cannot write a transaction in progress.*dir=.*remedy=' 'which is said'
+like "$(cat "$T/err")" 'cannot write to a file of the spool.*of="transactions in progress" dir=.*remedy=' 'which is said'
+exits 111 'a full disk while tables are loaded' sh -c "{
+	ulimit -f 64
+	pgcdc-read -s $ID -p $ID --spool-dir '$T/spool' --snapshot only --snapshot-tables t \
+	    --snapshot-chunk-bytes 1000000000
+	echo \$? >'$T/status'
+    } | cat >/dev/null
+    exit \$(cat '$T/status')"
+like "$(cat "$T/err")" 'cannot write to a file of the spool.*of="what is loaded"' 'which is said'
 exits 0 'the slot is where it was' sh -c "pgcdc-read -s $ID -p $ID --until-caught-up |
     pgcdc-cat | grep -c '^.\"I' | grep -qx $((rows + 2))"
 for folder in "$T/none" /proc; do

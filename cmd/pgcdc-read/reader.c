@@ -468,7 +468,7 @@ reader_run(const struct options *o)
 	if (state_load(&r.state, o->state_path) != 0)
 		return EXIT_PERMANENT;
 	code = serve_open(&r);
-	if (code == GO_ON && spools_init(&r.pgo.spools, o->spool_dir, o->spool_mem) != 0)
+	if (code == GO_ON && spools_init(&r.pgo.spools, "transactions in progress", o->spool_dir, o->spool_mem) != 0)
 		code = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE
 		    ? EXIT_TEMPORARY
 		    : EXIT_PERMANENT;

@@ -141,7 +141,7 @@ snapshot_init(struct reader *r)
 	s->all_wanted = r->o->snapshot != SNAPSHOT_NEVER;
 	if (s->all_wanted && r->o->state_path == NULL)
 		log_warn("without --state every start loads the tables anew");
-	if (spools_init(&s->spools, r->o->spool_dir, SPOOL_MEM) != 0)
+	if (spools_init(&s->spools, "what is loaded", r->o->spool_dir, SPOOL_MEM) != 0)
 		return -1;
 	s->spools.own = CHUNK_MEM;
 	return 0;

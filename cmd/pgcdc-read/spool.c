@@ -18,7 +18,7 @@ failed(const struct spools *ss, const char *what)
 {
 	int error = errno;
 
-	log_error(what, kv_str("dir", ss->dir), kv_str("error", strerror(error)),
+	log_error(what, kv_str("of", ss->of), kv_str("dir", ss->dir), kv_str("error", strerror(error)),
 	    kv_str("remedy", "make room there, or name another folder by --spool-dir"));
 	errno = error;
 	return -1;
@@ -34,9 +34,9 @@ make_file(const struct spools *ss)
 	buf_printf(&path, "%s/pgcdc-spool.XXXXXX", ss->dir);
 	fd = mkostemp(buf_cstr(&path), O_CLOEXEC);
 	if (fd < 0) {
-		(void)failed(ss, "cannot make a file for transactions in progress");
+		(void)failed(ss, "cannot make a file for the spool");
 	} else if (unlink(path.data) != 0) {
-		(void)failed(ss, "cannot remove the name of a file for transactions in progress");
+		(void)failed(ss, "cannot remove the name of a file for the spool");
 		close(fd);
 		fd = -1;
 	}
@@ -45,11 +45,11 @@ make_file(const struct spools *ss)
 }
 
 int
-spools_init(struct spools *ss, const char *dir, size_t limit)
+spools_init(struct spools *ss, const char *of, const char *dir, size_t limit)
 {
 	int fd;
 
-	*ss = (struct spools) { .dir = dir, .limit = limit, .own = limit / SHARE };
+	*ss = (struct spools) { .of = of, .dir = dir, .limit = limit, .own = limit / SHARE };
 	fd = make_file(ss);
 	return fd < 0 ? -1 : close(fd);
 }
@@ -92,7 +92,7 @@ write_at(const struct spools *ss, struct spool *s, const void *data, size_t n)
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0)
-			return failed(ss, "cannot write a transaction in progress to its file");
+			return failed(ss, "cannot write to a file of the spool");
 		s->file_len += (uint64_t)w;
 		p += w;
 		n -= (size_t)w;
@@ -166,7 +166,7 @@ read_file(const struct spool *s, uint64_t at, void *out, size_t n)
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
-			log_error("cannot read a transaction in progress from its file",
+			log_error("cannot read from a file of the spool",
 			    kv_str("error", r < 0 ? strerror(errno) : "it is cut short"));
 			return -1;
 		}

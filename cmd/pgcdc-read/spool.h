@@ -29,6 +29,7 @@ struct spool {
 };
 
 struct spools {
+	const char *of; /* what they are, for the log */
 	const char *dir;
 	size_t limit;  /* bytes in memory, over all */
 	size_t own;    /* and of a single one: at first a quarter of that */
@@ -38,7 +39,7 @@ struct spools {
 };
 
 /* Can files be made in dir?  0, or -1 with the error logged, and errno. */
-int spools_init(struct spools *, const char *dir, size_t limit)
+int spools_init(struct spools *, const char *of, const char *dir, size_t limit)
     __attribute__((warn_unused_result));
 
 /* The transaction's spool, or NULL. */

@@ -57,7 +57,7 @@ test_limit(const char *dir, size_t limit, size_t largest, uint32_t n, bool filed
 	size_t most = 0;
 	bool whole = true, file = false;
 
-	ok(spools_init(&ss, dir, limit) == 0, "%zu bytes of memory, messages up to %zu", limit,
+	ok(spools_init(&ss, "what", dir, limit) == 0, "%zu bytes of memory, messages up to %zu", limit,
 	    largest);
 	/* Five of them, whose pieces interleave. */
 	for (uint32_t i = 0; i < n; i += 10)
@@ -83,7 +83,7 @@ test_doubt(const char *dir)
 	const char *msg;
 	size_t len;
 
-	ok(spools_init(&ss, dir, 1000) == 0 && fill(&ss, 7, 0, 100, 200) == 0, "a transaction");
+	ok(spools_init(&ss, "what", dir, 1000) == 0 && fill(&ss, 7, 0, 100, 200) == 0, "a transaction");
 	ok(spools_find(&ss, 7)->fd >= 0, "in a file");
 	ok(spools_find(&ss, 8) == NULL, "another one is not there");
 	spool_doubt(&ss, spools_find(&ss, 7));
@@ -110,6 +110,6 @@ main(void)
 	test_limit(dir, 0, 300, 300, true);
 	test_doubt(dir);
 	ok(freopen("/dev/null", "w", stderr) != NULL, "the log goes nowhere");
-	ok(spools_init(&ss, "/nonexistent", 1000) != 0, "a folder that is not there");
+	ok(spools_init(&ss, "what", "/nonexistent", 1000) != 0, "a folder that is not there");
 	return done_testing();
 }
