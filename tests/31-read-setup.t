@@ -44,6 +44,8 @@ usage '-a and -o' 'give one of.*-a, -o' -s s -p p -a "$T/sock" -o "$T/f"
 usage 'two ends' 'give one of.*--endpos' -s s -p p --endpos 0/1 --until-caught-up
 usage 'no LSN' 'not an LSN' -s s -p p --endpos 16
 usage 'no number' 'range.*--slot-check-interval' -s s -p p --slot-check-interval 0
+usage 'too many workers' 'range.*--snapshot-workers min=1 max=16' \
+    -s s -p p --snapshot-workers 17
 usage 'no number' 'range.*--drain' -s s -p p --drain x
 usage 'publications to be made' 'one publication' -s s -p p,q --create-publication t
 usage 'an argument' 'no option' -s s -p p t

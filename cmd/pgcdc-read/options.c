@@ -130,6 +130,16 @@ usage_error(const char *msg, const char *what)
 	exit(EXIT_PERMANENT);
 }
 
+static void range_error(const char *what, long min, long max) __attribute__((noreturn));
+
+static void
+range_error(const char *what, long min, long max)
+{
+	log_error("not a number in the option's range", kv_str("option", what), kv_int("min", min),
+	    kv_int("max", max), kv_str("help", "pgcdc-read -h"));
+	exit(EXIT_PERMANENT);
+}
+
 static long
 number(const char *text, const char *what, long min, long max)
 {
@@ -139,7 +149,7 @@ number(const char *text, const char *what, long min, long max)
 	errno = 0;
 	n = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || n < min || n > max)
-		usage_error("not a number in the option's range", what);
+		range_error(what, min, max);
 	return n;
 }
 
