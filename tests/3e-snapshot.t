@@ -126,6 +126,22 @@ wait_for 'and are stored' 60 loaded public.plain public.leaf99
 sql "UPDATE plain SET n = -1 WHERE id % 2 = 0; DELETE FROM plain WHERE id % 3 = 0"
 is "$(request 'snapshot plain')" 'ok 1' 'one once more'
 wait_for 'it is stored' 60 loaded public.plain
+long() {
+	"$PYTHON" -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"snapshot " + b"x" * 1100000 + b"\nstatus\n")
+s.shutdown(socket.SHUT_WR)
+print(s.makefile().readline(), end="")' "$T/ask.control"
+}
+is "$(long)" 'error a request has more than 1048576 bytes' 'a request that is too long is refused'
+"$TOP/tests/pg-server" stop "$PG_DIR" fast >"$T/out" 2>&1
+wait_for 'the connection is lost' 30 logged 'connecting again'
+exits 111 'without a connection it is to be asked later' pgcdc-read --control "$T/ask.control" \
+    --request 'snapshot plain'
+like "$(cat "$T/err")" '^error later: there is no connection' 'which is said'
+"$TOP/tests/pg-server" start "$PG_DIR" ${PGCDC_TEST_PG_MAJOR:+"$PGCDC_TEST_PG_MAJOR"} >"$T/out" 2>&1
+wait_for 'the reader goes on' 60 logged 'streaming again'
 stop
 equal 'all rows are there' public.plain public.root 'public.Mixed Case=SELECT * FROM "Mixed Case"'
 

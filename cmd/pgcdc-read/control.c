@@ -54,7 +54,8 @@ snapshot(struct reader *r, struct control_client *k, const char *list)
 	else if (snapshot_ask(r, name, names, &n, &trouble, &code))
 		buf_printf(&k->out, "ok %zu\n", n);
 	else
-		buf_printf(&k->out, "error %s\n", trouble);
+		buf_printf(&k->out, "error %s%s\n",
+		    code != GO_ON || r->ended != NULL || !session_streams(r) ? "later: " : "", trouble);
 	if (names > 0)
 		free(trouble);
 	published_free_names(name, names);
@@ -144,6 +145,24 @@ put_answers(struct control_client *k)
 	return k->out.len == 0 || n >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
+/* A line that is too long is not kept, but read to its end, so that the client can read why. */
+static void
+skip_long(struct control_client *k)
+{
+	const char *end = k->in.len > 0 ? memchr(k->in.data, '\n', k->in.len) : NULL;
+	size_t used = end != NULL ? (size_t)(end - k->in.data) + 1 : k->in.len;
+
+	if (!k->skips && (end != NULL || k->in.len <= MAX_LINE))
+		return;
+	k->skips = end == NULL && !k->ended;
+	k->in.len -= used;
+	if (used > 0)
+		memmove(k->in.data, k->in.data + used, k->in.len);
+	buf_trim(&k->in, MAX_OUT);
+	if (!k->skips)
+		buf_printf(&k->out, "error a request has more than %zu bytes\n", MAX_LINE);
+}
+
 /* Read and answer, as far as it goes.  The client is dropped when there is nothing more. */
 static int
 serve_client(struct reader *r, struct control_client *k)
@@ -164,11 +183,12 @@ serve_client(struct reader *r, struct control_client *k)
 	}
 	/* What was written may make room for more of what was asked. */
 	do {
+		skip_long(k);
 		before = k->in.len;
 		code = take_lines(r, k);
 		there = put_answers(k);
 	} while (there && code == GO_ON && k->in.len < before);
-	if (!there || (k->ended && k->out.len == 0) || k->in.len > MAX_LINE)
+	if (!there || (k->ended && k->out.len == 0))
 		drop(k);
 	return code;
 }

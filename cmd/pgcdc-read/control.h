@@ -16,6 +16,8 @@
  *	snapshot TABLE...	load these tables (again): "ok N", of N tables or partitions
  *	status			"table NAME STATE DONE BLOCKS ROWS" of each that is or was loaded
  *				since the start, then "ok"
+ *
+ * "error later: " begins the answer where the same request may be taken later.
  */
 
 /* When they are all taken, a new client has the place of the one that was silent for longest. */
@@ -26,6 +28,7 @@ struct control_client {
 	int fd; /* -1: free */
 	struct buf in, out;
 	bool ended; /* it sends no more */
+	bool skips; /* a line that is too long, up to its end */
 	uint64_t used; /* by the count of what all of them did, when it did something */
 };
 

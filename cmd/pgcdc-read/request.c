@@ -29,7 +29,7 @@ send_line(int fd, const char *line)
 
 	buf_adds(&b, line);
 	buf_addc(&b, '\n');
-	while (sent < b.len && (n = write(fd, b.data + sent, b.len - sent)) > 0)
+	while (sent < b.len && (n = send(fd, b.data + sent, b.len - sent, MSG_NOSIGNAL)) > 0)
 		sent += (size_t)n;
 	buf_free(&b);
 	return n > 0 && shutdown(fd, SHUT_WR) == 0 ? 0 : -1;
@@ -45,9 +45,10 @@ take_answer(FILE *in, const char *path)
 
 	while (getline(&line, &cap, in) > 0) {
 		code = strncmp(line, "ok", 2) == 0 ? EXIT_DONE
+		    : strncmp(line, "error later: ", 13) == 0 ? EXIT_TEMPORARY
 		    : strncmp(line, "error ", 6) == 0 ? EXIT_PERMANENT
 						      : -1;
-		if (fputs(line, code == EXIT_PERMANENT ? stderr : stdout) == EOF) {
+		if (fputs(line, code > EXIT_DONE ? stderr : stdout) == EOF) {
 			code = -1;
 			break;
 		}
