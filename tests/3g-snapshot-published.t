@@ -16,7 +16,7 @@ fresh() {
 	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
 	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
 	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
-	DROP TABLE IF EXISTS t, kept, r, leaf1, leaf2;
+	DROP TABLE IF EXISTS t, was, kept, r, leaf1, leaf2;
 	CREATE TABLE t (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
 	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, 300) i; ${2:-}
 	CREATE PUBLICATION $ID $1;
@@ -63,7 +63,7 @@ slowly back
 wait_for 'loading began' 20 blocks_at_least public.t 2
 unseen "ALTER PUBLICATION $ID DROP TABLE t; UPDATE t SET n = 5 WHERE id = 1;
     ALTER PUBLICATION $ID ADD TABLE t"
-wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.t'
+wait_for 'it begins again' 20 logged 'what publications say of a table.* changed.*table=public.t'
 wait_for 'the table is loaded' 60 loaded public.t
 stop
 equal 'a table that was out for a while is whole' public.t
@@ -81,7 +81,7 @@ sql "ALTER PUBLICATION $ID DROP TABLE t; UPDATE t SET n = 5 WHERE id = 1;
 reader between --snapshot initial
 wait_for 'the table is loaded' 60 loaded public.t
 stop
-ok 'it began again' logged 'what publications say of a table changed.*table=public.t'
+ok 'it began again' logged 'what publications say of a table.* changed.*table=public.t'
 equal 'a table that was out between two readers is whole' public.t
 # The publication was made anew, or left out updates for a while.
 for change in "BEGIN; DROP PUBLICATION $ID; CREATE PUBLICATION $ID FOR TABLE t; COMMIT" \
@@ -91,11 +91,62 @@ for change in "BEGIN; DROP PUBLICATION $ID; CREATE PUBLICATION $ID FOR TABLE t; 
 	slowly anew
 	wait_for 'loading began' 20 blocks_at_least public.t 2
 	unseen "$change"
-	wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.t'
+	wait_for 'it begins again' 20 logged 'what publications say of a table.* changed.*table=public.t'
 	wait_for 'the table is loaded' 60 loaded public.t
 	stop
 	equal "whole after ${change%%;*}" public.t
 done
+
+# Called otherwise, or known by another key: all its rows are the documents that its changes are for.
+again='what publications say of a table, its name or its key changed'
+fresh 'FOR TABLE t'
+slowly called
+wait_for 'loading began' 20 blocks_at_least public.t 2
+sql 'ALTER TABLE t RENAME TO was'
+wait_for 'it begins again' 20 logged "$again.*table=public.was"
+wait_for 'the table is loaded' 60 loaded public.was
+stop
+equal 'all rows have the new name' public.was
+for key in '' 'ALTER TABLE t REPLICA IDENTITY FULL;'; do
+	fresh 'FOR TABLE t' "$key ALTER TABLE t ALTER n SET NOT NULL;"
+	slowly keyed
+	wait_for 'loading began' 20 blocks_at_least public.t 2
+	sql 'BEGIN; ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n, id); COMMIT'
+	wait_for 'it begins again' 20 logged "$again.*table=public.t"
+	wait_for 'the table is loaded' 60 loaded public.t
+	stop
+	is "$(frames | jq -sr '(map(select(.[0] == "R")) | last | .[6]) as $key | reduce .[] as $f (
+	    {}; if $f[0] == "R" then .key = $f[6] elif $f[0] == "S" and .key == $key
+	    then .rows[$f[2][0] | tostring] = true else . end) | "\($key) \(.rows | length)"')" '[1,0] 300' \
+	    "all rows have the new key${key:+, which the identity does not tell}"
+done
+# While no reader runs.
+fresh 'FOR TABLE t'
+slowly away
+wait_for 'the state file knows of blocks' 20 state_has 2
+kill -9 "$READER"
+wait "$READER" 2>"$T/out"
+sql 'ALTER TABLE t RENAME TO was'
+reader away --snapshot initial
+wait_for 'the table is loaded' 60 loaded public.was
+stop
+ok 'it began again' logged "$again.*table=public.was"
+equal 'all rows have the new name' public.was
+# A root, of which one partition is loaded already.
+fresh 'FOR TABLE r WITH (publish_via_partition_root)' 'DROP TABLE t;
+    CREATE TABLE r (id int PRIMARY KEY, name text) PARTITION BY RANGE (id);
+    CREATE TABLE leaf1 PARTITION OF r FOR VALUES FROM (0) TO (10);
+    CREATE TABLE leaf2 PARTITION OF r FOR VALUES FROM (10) TO (1000);
+    INSERT INTO r SELECT i, repeat('"'x'"', 500) FROM generate_series(1, 300) i;'
+slowly root
+wait_for 'a partition is loaded' 20 loaded public.leaf1
+wait_for 'another one is not' 20 blocks_at_least public.leaf2 2
+sql 'ALTER TABLE r RENAME TO was'
+wait_for 'the one begins again' 20 logged "$again.*table=public.leaf1"
+wait_for 'and the other' 20 logged "$again.*table=public.leaf2"
+wait_for 'both are loaded' 60 loaded public.leaf1 public.leaf2
+stop
+equal "all rows have their root's new name" public.was
 
 # A partition that is detached, or attached, while it is loaded: its rows are another table's.
 leaves="CREATE TABLE r (id int PRIMARY KEY, name text) PARTITION BY RANGE (id);
@@ -105,7 +156,7 @@ fresh 'FOR ALL TABLES WITH (publish_via_partition_root)' "DROP TABLE t; $leaves"
 slowly detach
 wait_for 'loading began' 20 blocks_at_least public.leaf1 2
 unseen 'ALTER TABLE r DETACH PARTITION leaf1'
-wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.leaf1'
+wait_for 'it begins again' 20 logged 'what publications say of a table.* changed.*table=public.leaf1'
 wait_for 'the table is loaded' 60 loaded public.leaf1
 stop
 equal 'a partition that was detached is whole' public.leaf1
@@ -114,7 +165,7 @@ fresh 'FOR ALL TABLES WITH (publish_via_partition_root)' \
 slowly attach
 wait_for 'loading began' 20 blocks_at_least public.leaf1 2
 unseen 'ALTER TABLE r ATTACH PARTITION leaf1 FOR VALUES FROM (0) TO (1000)'
-wait_for 'it begins again' 20 logged 'what publications say of a table changed.*table=public.leaf1'
+wait_for 'it begins again' 20 logged 'what publications say of a table.* changed.*table=public.leaf1'
 wait_for 'the table is loaded' 60 loaded public.leaf1
 stop
 equal 'the root of one that was attached has its rows' public.r

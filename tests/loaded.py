@@ -33,7 +33,7 @@ def text(value):
 
 class Index:
     def __init__(self):
-        self.documents = {}  # (relid, key): [version, row or None]
+        self.documents = {}  # (table's name, key): [version, row or None]
 
     def put(self, key, version, row):
         stored = self.documents.setdefault(key, [0, None])
@@ -50,12 +50,16 @@ def merged(row, stored):
     return [s if v == ABSENT else v for v, s in zip(row, stored)] if stored else row
 
 
+def name_of(relation):
+    return relation[2] + "." + relation[3]
+
+
 def key_of(relation, row):
     columns = relation[6] if relation[6] else range(len(row))
     key = [row[i] for i in columns]
     if ABSENT in key:
         raise SystemExit("loaded.py: a key that was not sent, of " + relation[3])
-    return (relation[1], msgpack.packb(key))
+    return (name_of(relation), msgpack.packb(key))
 
 
 def apply(index, relations, frame, place):
@@ -63,7 +67,7 @@ def apply(index, relations, frame, place):
     if kind == "T":
         for relid in frame[1]:
             for key in list(index.documents):
-                if key[0] == relid:
+                if key[0] == name_of(relations[relid]):
                     index.put(key, place(None), None)
         return
     relation = relations[frame[1]]
@@ -83,7 +87,7 @@ def apply(index, relations, frame, place):
 
 
 def main():
-    index, relations, names = Index(), {}, {}
+    index, relations = Index(), {}
     base, counts, snapshot = 0, {}, False
 
     def place(key):
@@ -104,7 +108,6 @@ def main():
                 if last.get(frame[1]) == frame:
                     raise SystemExit("loaded.py: a definition twice")
                 last[frame[1]] = relations[frame[1]] = frame
-                names[frame[1]] = frame[2] + "." + frame[3]
             elif kind == "B":
                 base, counts, snapshot = frame[1], {}, frame[3] is None
             elif kind in "IUDST":
@@ -112,9 +115,9 @@ def main():
                     raise SystemExit("loaded.py: %s in a wrong unit" % kind)
                 apply(index, relations, frame, place)
     lines = set()
-    for (relid, _), (_, row) in index.documents.items():
-        if row is not None and names[relid] in sys.argv[2:]:
-            lines.add(names[relid] + ": " + "|".join(text(v) for v in row) + "\n")
+    for (name, _), (_, row) in index.documents.items():
+        if row is not None and name in sys.argv[2:]:
+            lines.add(name + ": " + "|".join(text(v) for v in row) + "\n")
     sys.stdout.buffer.write("".join(sorted(lines)).encode())
 
 

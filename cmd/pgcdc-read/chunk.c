@@ -86,7 +86,10 @@ number(const PGresult *res, int row, int column)
 	return (uint32_t)strtoll(PQgetvalue(res, row, column), NULL, 10);
 }
 
-/* As the stream would say it: "Relation" in "Logical Replication Message Formats". */
+/*
+ * As the stream would say it: "Relation" in "Logical Replication Message Formats".  Behind it the
+ * primary key, which that does not always tell: with another one it is another definition.
+ */
 static void
 make_message(struct chunk *c, const PGresult *res)
 {
@@ -105,6 +108,7 @@ make_message(struct chunk *c, const PGresult *res)
 		put_u32(b, number(res, i, DEFINED_TYPE));
 		put_u32(b, number(res, i, DEFINED_TYPMOD));
 	}
+	put_name(b, PQgetvalue(res, 0, DEFINED_KEY));
 }
 
 static bool

@@ -64,7 +64,7 @@ struct chunk {
 	uint64_t log_end;    /* all commits that its snapshot sees are before */
 	int64_t pace_us;     /* so long do its rows last, by --snapshot-max-rate; at first a guess */
 	int64_t read_at;     /* when it came whole */
-	struct buf message;  /* the definition found, as a Relation message */
+	struct buf message;  /* the definition found, as a Relation message, and its key */
 	char *filter;
 	uint64_t rows, bytes; /* that came */
 	uint64_t largest;

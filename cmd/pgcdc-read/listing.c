@@ -40,26 +40,46 @@ set_text(char **to, const char *text)
 	*to = xstrdup(text);
 }
 
-static const char published_changed[] =
-    "what publications say of a table changed: its snapshot begins again";
-
 /*
- * It is published in another way, or it was out for a while: some of its changes may not be
- * streamed, or not as that table's.
+ * From its first block on, also where it is being loaded now, or was: whatever is under way was
+ * asked for before.
  */
 static void
-restart_published(struct reader *r, struct table *t, uint32_t as)
+reopen(struct reader *r, struct table *t, uint32_t as)
 {
 	struct snapshot *s = &r->snapshot;
 
-	log_warn(published_changed, kv_str("table", t->name));
-	snapshot_open(s, t->published, -1);
+	if (t->state < TABLE_READ)
+		snapshot_open(s, t->published, -1);
 	snapshot_open(s, as, 1);
 	t->published = as;
 	t->relation = NULL;
 	table_restart(t, ++s->touched.now);
+	for (size_t i = 0; i < s->first; i++)
+		if (s->table[i] == t)
+			s->first = i;
 	*state_put(&r->state, t->heap) = (struct state_table) { .relid = t->heap };
 	s->dirty = true;
+}
+
+static const char published_changed[] = "what publications say of a table, its name or its key "
+                                        "changed: its snapshot begins again";
+
+/*
+ * It is published in another way, or it was out for a while: some of its changes may not be
+ * streamed, or not as that table's.  Or its rows would be other documents than those that are in
+ * the stream already; so also where it was read, as long as others are not that are published as
+ * the same table.
+ */
+static void
+look_at_print(struct reader *r, struct table *t, uint32_t as, int64_t print, const char *name)
+{
+	if (t->print == print ||
+	    (t->state >= TABLE_READ &&
+	        (t->state == TABLE_FAILED || !snapshot_is_open(&r->snapshot, t->published))))
+		return;
+	log_warn(published_changed, kv_str("table", name), kv_str("was", t->name));
+	reopen(r, t, as);
 }
 
 /* A row of published_list: is the table to be loaded, and how is it called now? */
@@ -79,6 +99,10 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 	if (known != NULL && s->again && named) {
 		*known = (struct state_table) { .relid = heap };
 		s->dirty = true;
+	}
+	if (t != NULL) {
+		look_at_print(r, t, as, print, PQgetvalue(res, row, PUBLISHED_NAME));
+		known = state_find(&r->state, heap);
 	}
 	wanted = (s->all_wanted && known == NULL && named) || (known != NULL && !known->loaded) ||
 	    is_asked(s, heap);
@@ -107,8 +131,6 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 			(void)state_put(&r->state, heap);
 			s->dirty = true;
 		}
-	} else if (t->print != print) {
-		restart_published(r, t, as);
 	}
 	t->print = print;
 	t->place = (uint32_t)strtoul(PQgetvalue(res, row, PUBLISHED_PLACE), NULL, 10);
@@ -349,28 +371,23 @@ trouble_with(const PGresult *res, uint32_t heap)
 	return xstrdup("a table is not in the publication: ALTER PUBLICATION ... ADD TABLE");
 }
 
-/* From its first block on, also where it is being loaded now. */
+/* By a request. */
 static void
 load_again(struct reader *r, uint32_t heap)
 {
 	struct snapshot *s = &r->snapshot;
 	struct table *t = oidmap_get(&s->by_heap, heap);
 
-	*state_put(&r->state, heap) = (struct state_table) { .relid = heap };
 	if (!is_asked(s, heap)) {
 		s->asked = xrealloc(s->asked, (s->n_asked + 1) * sizeof(*s->asked));
 		s->asked[s->n_asked++] = heap;
 	}
-	if (t == NULL)
+	if (t == NULL) {
+		*state_put(&r->state, heap) = (struct state_table) { .relid = heap };
 		return;
+	}
 	t->asked = true;
-	if (t->state >= TABLE_READ)
-		snapshot_open(s, t->published, 1);
-	/* Whatever is under way was asked for before. */
-	table_restart(t, ++s->touched.now);
-	for (size_t i = 0; i < s->first; i++)
-		if (s->table[i] == t)
-			s->first = i;
+	reopen(r, t, t->published);
 }
 
 bool

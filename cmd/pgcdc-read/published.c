@@ -39,16 +39,19 @@ static const char up[] =
     " JOIN pg_catalog.pg_class c ON c.oid = i.inhparent)";
 /*
  * All that the above follows from, and the rows of the catalog that say so: what left a
- * publication and came back is another row.
+ * publication and came back is another row.  And what documents are named and known by.
  */
 static const char prints_head[] =
     ", prints AS (SELECT up.heap, pg_catalog.hashtextextended(string_agg(pg_catalog.format("
-    "'%s %s %s %s %s %s', pub.oid, pub.version, up.oid, up.version, pr.oid, ";
+    "'%s %s %s %s %I.%I %s %s %s', pub.oid, pub.version, up.oid, up.version, n.nspname, c.relname,"
+    " i.indkey, pr.oid, ";
 static const char prints_middle[] =
     "), ';' ORDER BY pub.oid, up.level), 0) AS print FROM up CROSS JOIN pub"
+    " JOIN pg_catalog.pg_class c ON c.oid = up.oid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = up.oid AND i.indisprimary"
     " LEFT JOIN pg_catalog.pg_publication_rel pr ON pr.prpubid = pub.oid AND pr.prrelid = up.oid";
 static const char prints_schemas[] =
-    " LEFT JOIN pg_catalog.pg_class c ON c.oid = up.oid"
     " LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = pub.oid"
     " AND pn.pnnspid = c.relnamespace";
 static const char prints_tail[] = " GROUP BY up.heap)";
@@ -281,6 +284,7 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *p
 	    " pg_catalog.pg_relation_size(%" PRIu32 ")"
 	    " / pg_catalog.current_setting('block_size')::int, pg_catalog.pg_table_size(%" PRIu32 "),"
 	    " n.nspname, c.relname, c.relreplident, p.filter, p.lists > 1,"
+	    " (SELECT indkey FROM pg_catalog.pg_index WHERE indrelid = c.oid AND indisprimary),"
 	    " a.attname, a.atttypid, a.atttypmod,"
 	    /* Which index is the identity: RelationGetIndexList in relcache.c. */
 	    " c.relreplident = 'f' OR EXISTS (SELECT FROM pg_catalog.pg_index i"

@@ -19,7 +19,7 @@ enum {
 	PUBLISHED_NAME,     /* the heap's, for SQL */
 	PUBLISHED_BY,       /* OIDs of the publications that say how, joined by commas */
 	PUBLISHED_PRINT,    /* a number, another one when any of this changes, or is taken away
-	                       and put back */
+	                       and put back, or a name or primary key of it or its roots */
 	PUBLISHED_UPDATES,  /* false: some of these publications leave out updates */
 	PUBLISHED_PLACE,    /* the transaction that last changed the heap's schema, as its name */
 	PUBLISHED_TROUBLE,  /* why it cannot be read, or null */
@@ -64,6 +64,7 @@ enum {
 	DEFINED_IDENTITY,
 	DEFINED_FILTER,   /* SQL, or null */
 	DEFINED_UNSURE,   /* publications want different columns */
+	DEFINED_KEY,      /* numbers of the primary key's columns, or null */
 	DEFINED_COLUMN,
 	DEFINED_TYPE,
 	DEFINED_TYPMOD,

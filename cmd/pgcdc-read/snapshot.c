@@ -294,6 +294,14 @@ snapshot_open(struct snapshot *s, uint32_t published, int heaps)
 	open->heaps += heaps;
 }
 
+bool
+snapshot_is_open(const struct snapshot *s, uint32_t published)
+{
+	const struct open *open = oidmap_get(&s->open, published);
+
+	return open != NULL && open->heaps > 0;
+}
+
 void
 snapshot_close_table(struct reader *r, struct table *t, enum table_state state)
 {

@@ -33,8 +33,8 @@
  *   in the stream as a whole, they are fetched (toast.h).  The stream may be far behind what the
  *   chunks saw: it must come there, too (whole.c).
  * - The stream must tell of all that happens to the table's rows meanwhile, under its name: each
- *   chunk compares what the publications say of it, and the table begins again where that is
- *   something else (published.h).  Where they leave out updates, which may move rows, the table
+ *   chunk compares what the publications say of it, its name and its key, and the table begins
+ *   again where that is something else (published.h).  Where they leave out updates, which may move rows, the table
  *   is one chunk.
  *
  * listing.c finds the tables; barrier.c lets them wait; load.c reads chunks; emit.c puts them
@@ -177,6 +177,8 @@ int whole_tick(struct reader *, int64_t now) __attribute__((warn_unused_result))
 
 /* So many heaps more of a published table are not in the stream. */
 void snapshot_open(struct snapshot *, uint32_t published, int heaps);
+/* Are there any? */
+bool snapshot_is_open(const struct snapshot *, uint32_t published);
 
 static inline bool
 snapshot_all_emitted(const struct snapshot *s)
