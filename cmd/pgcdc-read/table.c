@@ -20,7 +20,9 @@ table_restart(struct table *t, uint64_t now)
 	t->untrusted = now;
 	t->ranges = 0;
 	t->measured = t->looked = false;
-	t->said_at = 0;
+	t->said_at = t->retry_at = 0;
+	t->restarts = t->refusals = t->lockouts = 0;
+	t->shrink = 0;
 	t->rows = t->bytes = 0;
 	t->state = TABLE_BARRED;
 }

@@ -68,8 +68,8 @@ struct table {
 };
 
 /*
- * Forget what is known of it: it is loaded from its first block on, after its barrier.  Chunks
- * that were asked for before touch "now" are not its own any more.
+ * Forget what is known of it, and how often what failed: it is loaded from its first block on,
+ * after its barrier.  Chunks that were asked for before touch "now" are not its own any more.
  */
 void table_restart(struct table *, uint64_t now);
 

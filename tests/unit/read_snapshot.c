@@ -214,6 +214,19 @@ test_ranges(void)
 	table_free(&t);
 }
 
+/* A table that was given up can be asked for again. */
+static void
+test_restart(void)
+{
+	struct table t = { .state = TABLE_FAILED, .restarts = 31, .refusals = 61, .lockouts = 4,
+		.shrink = 3, .retry_at = INT64_MAX };
+
+	table_restart(&t, 1);
+	ok(t.state == TABLE_BARRED && t.untrusted == 1, "a table begins again");
+	ok(t.restarts == 0 && t.refusals == 0 && t.lockouts == 0, "with all its attempts");
+	ok(t.shrink == 0 && t.retry_at == 0, "at once");
+}
+
 static bool
 reads_as(const char *line, size_t columns, const char *expected)
 {
@@ -253,6 +266,7 @@ main(void)
 	test_keys();
 	test_touched();
 	test_ranges();
+	test_restart();
 	test_copyrow();
 	return done_testing();
 }
