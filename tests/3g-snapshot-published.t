@@ -203,6 +203,25 @@ stop
 is "$(frames | grep -c '^."S"')" 2 'again'
 ok 'the one that is gone is forgotten' not half
 
+# Named by --snapshot-tables, and gone, or called otherwise, when loading has begun: the others go on.
+fresh 'FOR TABLE kept, t' "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2);"
+exits 100 'a table that is not there at the first start is an error' \
+    pgcdc-read -s "$ID" -p "$ID" --snapshot initial --snapshot-tables 't kept nothing' -o "$T/no.frames"
+slowly named --snapshot-tables 't kept'
+wait_for 'loading began' 20 blocks_at_least public.t 2
+sql 'DROP TABLE kept; ALTER TABLE t RENAME TO was'
+wait_for 'it is left out' 20 logged 'table of --snapshot-tables is left out.*kept: there is none'
+wait_for 'loading begins again' 20 logged "$again.*table=public.was"
+wait_for 'the state file knows of blocks' 20 state_has 2
+kill -9 "$READER"
+wait "$READER" 2>"$T/out"
+rm "$T/named.log"
+reader named --snapshot initial --snapshot-tables 't kept'
+wait_for 'the other one is loaded by another start' 60 loaded public.was
+ok 'which says so' logged 'table of --snapshot-tables is left out.*t: there is none'
+stop
+equal 'it is whole' public.was
+
 # Requests that cannot be met have an answer, and the reader goes on.
 fresh 'FOR TABLE t' "DROP SCHEMA IF EXISTS a, \"a.b\", hidden CASCADE; DROP ROLE IF EXISTS $ID;
     CREATE SCHEMA a; CREATE SCHEMA \"a.b\"; CREATE SCHEMA hidden;

@@ -196,22 +196,6 @@ find_named(struct reader *r, char **name, size_t names, uint32_t **heap, size_t 
 	return GO_ON;
 }
 
-/* --snapshot-tables */
-static int
-find_only(struct reader *r, uint32_t **only, size_t *n)
-{
-	char **name, *trouble;
-	size_t names = published_split(r->o->snapshot_tables, &name);
-	int code = find_named(r, name, names, only, n, &trouble);
-
-	published_free_names(name, names);
-	if (trouble == NULL)
-		return code;
-	log_error("a table cannot be loaded", kv_str("table", trouble));
-	free(trouble);
-	return EXIT_PERMANENT;
-}
-
 static bool
 is_listed(const PGresult *res, uint32_t heap)
 {
@@ -219,6 +203,62 @@ is_listed(const PGresult *res, uint32_t heap)
 		if ((uint32_t)strtoul(PQgetvalue(res, i, PUBLISHED_HEAP), NULL, 10) == heap)
 			return true;
 	return false;
+}
+
+/* A table of --snapshot-tables that is not there, or not published. */
+static int
+miss(const struct snapshot *s, bool first, const char *reason)
+{
+	if (first) {
+		log_error("a table cannot be loaded", kv_str("table", reason));
+		return EXIT_PERMANENT;
+	}
+	if (!s->said_missing)
+		log_warn("a table of --snapshot-tables is left out", kv_str("table", reason));
+	return GO_ON;
+}
+
+/*
+ * --snapshot-tables, without those that are gone since the first start, or that have another name
+ * or no publication: a load that has begun goes on.
+ */
+static int
+find_only(struct reader *r, const PGresult *listed, uint32_t **only, size_t *n)
+{
+	struct snapshot *s = &r->snapshot;
+	bool first = r->state.n == 0 && s->tables == 0, missing = s->said_missing;
+	char **name, *trouble;
+	size_t names = published_split(r->o->snapshot_tables, &name);
+	int code = GO_ON;
+
+	*only = xcalloc(1, sizeof(**only));
+	for (size_t i = 0; i < names && code == GO_ON; i++) {
+		uint32_t *heap;
+		size_t heaps;
+
+		code = find_named(r, &name[i], 1, &heap, &heaps, &trouble);
+		missing = missing || trouble != NULL;
+		if (code == GO_ON && trouble != NULL)
+			code = miss(s, first, trouble);
+		for (size_t k = 0; k < heaps && code == GO_ON; k++) {
+			struct buf why = { 0 };
+
+			if (is_listed(listed, heap[k])) {
+				add_heap(only, n, heap[k]);
+				continue;
+			}
+			buf_printf(&why, "%s: it is not published: ALTER PUBLICATION ... ADD TABLE",
+			    name[i]);
+			code = miss(s, first, buf_cstr(&why));
+			missing = true;
+			buf_free(&why);
+		}
+		free(heap);
+		free(trouble);
+	}
+	published_free_names(name, names);
+	s->said_missing = missing;
+	return code;
 }
 
 /* Tables that are gone, or not published any more. */
@@ -326,20 +366,8 @@ listing_make(struct reader *r, int64_t now)
 		    kv_str("remedy", "let the user connect twice, other than for replication"));
 		return EXIT_PERMANENT;
 	}
-	if (r->o->snapshot_tables != NULL) {
-		code = find_only(r, &only, &n_only);
-		if (only == NULL) {
-			PQclear(res);
-			return code;
-		}
-	}
-	for (size_t i = 0; i < n_only && code == GO_ON; i++)
-		if (!is_listed(res, only[i])) {
-			log_error("a table of --snapshot-tables is not published",
-			    kv_uint("oid", only[i]),
-			    kv_str("remedy", "ALTER PUBLICATION ... ADD TABLE"));
-			code = EXIT_PERMANENT;
-		}
+	if (r->o->snapshot_tables != NULL)
+		code = find_only(r, res, &only, &n_only);
 	if (code == GO_ON)
 		code = take_rows(r, res, only, n_only);
 	PQclear(res);

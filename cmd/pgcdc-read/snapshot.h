@@ -78,6 +78,7 @@ struct snapshot {
 	int64_t list_at, look_at, lag_at, seen_at, paced_at, said_at;
 	int64_t catalog_at;   /* when it may be tried to connect to the catalog again */
 	bool lagging;
+	bool said_missing;    /* which of --snapshot-tables are not there */
 	int64_t connect_at;   /* for a new connection that old servers need; see snapshot.c */
 	uint64_t connect_lsn;
 	int failed;           /* tables that were given up */
