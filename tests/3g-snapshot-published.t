@@ -203,6 +203,24 @@ stop
 is "$(frames | grep -c '^."S"')" 2 'again'
 ok 'the one that is gone is forgotten' not half
 
+# Loaded, out of the publication, and in again: what happened meanwhile is not streamed.
+fresh 'FOR TABLE t, kept' "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2);
+    CREATE TABLE r (id int PRIMARY KEY);"
+reader rejoins --snapshot initial
+wait_for 'the tables are loaded' 60 loaded public.t public.kept
+stop
+sql "ALTER PUBLICATION $ID SET TABLE r; DROP TABLE kept"
+reader rejoins --snapshot initial
+wait_for 'another one is' 60 loaded public.r
+stop
+sql "UPDATE t SET n = 5 WHERE id = 1; INSERT INTO t VALUES (1000, 1); ALTER PUBLICATION $ID ADD TABLE t"
+is "$(grep -c 'a loaded table is not published any more.*table=public.t' "$T/rejoins.log")" 1 'it is said'
+is "$(grep -c '^table' "$T/rejoins.state")" 1 'the state file does not know them any more'
+reader rejoins --snapshot initial
+wait_for 'the table is loaded again' 60 loaded public.t
+stop
+equal 'it is whole' public.t
+
 # Named by --snapshot-tables, and gone, or called otherwise, when loading has begun: the others go on.
 fresh 'FOR TABLE kept, t' "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2);"
 exits 100 'a table that is not there at the first start is an error' \

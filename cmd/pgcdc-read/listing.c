@@ -323,13 +323,46 @@ forget_gone(struct reader *r, const PGresult *res)
 	s->again = s->again && !loading;
 }
 
+/*
+ * Loaded tables, too: what happens to their rows while they are not published is not streamed, so
+ * they are loaded again if they come back.  (That a publication is there was looked at, setup.c.)
+ */
+static int
+forget_loaded(struct reader *r, const PGresult *listed)
+{
+	struct buf heaps = { 0 };
+	PGresult *res = NULL;
+	enum pg_status status = PG_OK;
+
+	for (size_t i = 0; i < r->state.n; i++)
+		if (r->state.table[i].loaded && !is_listed(listed, r->state.table[i].relid))
+			buf_printf(&heaps, "%s%u", heaps.len > 0 ? "," : "", r->state.table[i].relid);
+	/* Of those that were dropped, as partitions are every day, nobody needs to know. */
+	if (heaps.len > 0)
+		status = published_there(&r->pgo.relations.catalog, buf_cstr(&heaps), &res);
+	buf_free(&heaps);
+	if (status != PG_OK || res == NULL)
+		return link_failed(r, status);
+	for (int i = 0; i < PQntuples(res); i++)
+		log_warn("a loaded table is not published any more: if it is again, it is loaded again",
+		    kv_str("table", PQgetvalue(res, i, 0)));
+	PQclear(res);
+	for (size_t i = r->state.n; i-- > 0;)
+		if (r->state.table[i].loaded && !is_listed(listed, r->state.table[i].relid)) {
+			state_remove(&r->state, r->state.table[i].relid);
+			r->snapshot.dirty = true;
+		}
+	return GO_ON;
+}
+
 static int
 take_rows(struct reader *r, const PGresult *res, const uint32_t *only, size_t n_only)
 {
 	struct snapshot *s = &r->snapshot;
-	int code = GO_ON;
+	int code = forget_loaded(r, res);
 
-	forget_gone(r, res);
+	if (code == GO_ON)
+		forget_gone(r, res);
 	for (size_t i = 0; i < s->tables; i++)
 		s->table[i]->listed = false;
 	for (int i = 0; i < PQntuples(res) && code == GO_ON; i++)

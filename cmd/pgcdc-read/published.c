@@ -122,6 +122,21 @@ published_list(struct catalog *c, uint64_t version, char *const *publications, s
 	return status;
 }
 
+enum pg_status
+published_there(struct catalog *c, const char *heaps, PGresult **res)
+{
+	struct buf sql = { 0 };
+	enum pg_status status;
+
+	buf_printf(&sql,
+	    "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
+	    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid IN (%s)",
+	    heaps);
+	status = catalog_query(c, buf_cstr(&sql), "cannot look for tables", res);
+	buf_free(&sql);
+	return status;
+}
+
 /* A part of a name as SQL has it, with quotes or in lower case: its end, or NULL: it is none. */
 static const char *
 parse_part(const char *p, struct buf *part)

@@ -27,6 +27,10 @@ enum {
 enum pg_status published_list(struct catalog *, uint64_t version, char *const *publications,
     size_t n, PGresult **res) __attribute__((warn_unused_result));
 
+/* Of some heaps, in an SQL list, the names of those that are there, for SQL. */
+enum pg_status published_there(struct catalog *, const char *heaps, PGresult **res)
+    __attribute__((warn_unused_result));
+
 /*
  * What tables are meant by names, each schema.table, with quotes as SQL has them, or as they
  * are, or without a schema, which means public?  A row for each heap with a name's number, from
