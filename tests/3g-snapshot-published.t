@@ -221,6 +221,21 @@ wait_for 'the table is loaded again' 60 loaded public.t
 stop
 equal 'it is whole' public.t
 
+# An update of another origin may move a row from a partition that is yet to be read: it is said.
+fresh "FOR TABLE r WITH (publish_via_partition_root, publish = 'insert')" "$leaves
+    CREATE TABLE leaf2 PARTITION OF r FOR VALUES FROM (1000) TO (2000);"
+reader moves --snapshot initial
+wait_for 'the partitions are loaded' 60 loaded public.leaf1 public.leaf2
+stop
+is "$(grep -c 'can be missed while they are loaded.*partitions=2 first=public.leaf1' "$T/moves.log")" 1 \
+    'that rows may move between partitions is said once'
+fresh "FOR TABLE r WITH (publish_via_partition_root)" "$leaves
+    CREATE TABLE leaf2 PARTITION OF r FOR VALUES FROM (1000) TO (2000);"
+reader tells --snapshot initial
+wait_for 'the partitions are loaded' 60 loaded public.leaf1 public.leaf2
+stop
+ok 'not where the stream tells of it' not logged 'can be missed while they are loaded'
+
 # Named by --snapshot-tables, and gone, or called otherwise, when loading has begun: the others go on.
 fresh 'FOR TABLE kept, t' "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1), (2);"
 exits 100 'a table that is not there at the first start is an error' \

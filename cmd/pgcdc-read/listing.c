@@ -82,6 +82,26 @@ look_at_print(struct reader *r, struct table *t, uint32_t as, int64_t print, con
 	reopen(r, t, as);
 }
 
+/*
+ * Of a table in one transaction all rows are there; not so of several: between them an update may
+ * move a row to a partition that was read, which nothing tells.
+ */
+static void
+warn_of_moves(const struct snapshot *s, const struct table *t, const PGresult *res)
+{
+	int leaves = 0;
+
+	for (size_t i = 0; s->table[i] != t; i++)
+		if (s->table[i]->published == t->published)
+			return; /* said */
+	for (int i = 0; i < PQntuples(res); i++)
+		leaves += strtoul(PQgetvalue(res, i, PUBLISHED_AS), NULL, 10) == t->published;
+	if (leaves > 1)
+		log_warn("rows that an update moves between partitions can be missed while they are "
+		         "loaded: not all updates are published",
+		    kv_uint("partitions", (uint64_t)leaves), kv_str("first", t->name));
+}
+
 /* A row of published_list: is the table to be loaded, and how is it called now? */
 static int
 take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only, size_t n_only)
@@ -92,7 +112,7 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 	struct table *t = oidmap_get(&s->by_heap, heap);
 	struct state_table *known = state_find(&r->state, heap);
 	int64_t print = strtoll(PQgetvalue(res, row, PUBLISHED_PRINT), NULL, 10);
-	bool named = only == NULL, wanted;
+	bool named = only == NULL, new = t == NULL, wanted;
 
 	for (size_t i = 0; i < n_only && !named; i++)
 		named = only[i] == heap;
@@ -115,7 +135,7 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 		    kv_str("remedy", "name those that can be by --snapshot-tables"));
 		return EXIT_PERMANENT;
 	}
-	if (t == NULL) {
+	if (new) {
 		if (known != NULL && known->blocks > 0 && known->print != print) {
 			log_warn(published_changed,
 			    kv_str("table", PQgetvalue(res, row, PUBLISHED_NAME)));
@@ -138,6 +158,8 @@ take_listed(struct reader *r, const PGresult *res, int row, const uint32_t *only
 	set_text(&t->name, PQgetvalue(res, row, PUBLISHED_NAME));
 	set_text(&t->by, PQgetvalue(res, row, PUBLISHED_BY));
 	t->listed = true;
+	if (new && t->at_once)
+		warn_of_moves(s, t, res);
 	return GO_ON;
 }
 
