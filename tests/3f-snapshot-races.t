@@ -9,33 +9,9 @@ pg_db
 # shellcheck source=snapshot.sh
 . "$TOP/tests/snapshot.sh"
 
-# fresh [STATEMENTS]: table t, some 15 rows in a block, nothing read yet.
+# fresh [STATEMENTS]: table t, nothing read yet.
 fresh() {
-	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
-	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
-	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
-	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID; DROP TABLE IF EXISTS t;
-	CREATE TABLE t (id int PRIMARY KEY, n int, name text, big text) WITH (autovacuum_enabled = off);
-	ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
-	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, ${rows:-300}) i;
-	CREATE PUBLICATION $ID FOR TABLE t; ${1:-}
-	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
-}
-slot_free() {
-	[ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = '$ID'")" = f ]
-}
-# slowly NAME [OPTION...]: a reader that loads a block at a time, some ten a second.
-slowly() {
-	_name=$1
-	shift
-	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 150 "$@"
-}
-frames() {
-	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
-}
-streamed() {
-	[ "$(frames | grep -c "$1")" -ge "$2" ]
+	anew 'FOR TABLE t' "$(wide)" "${1:-}"
 }
 release() {
 	no_standby
@@ -429,12 +405,8 @@ sql "DROP TABLE stays; CREATE TABLE t ()"
 fresh
 slowly killed
 wait_for 'loading began' 20 blocks_at_least public.t 3
-state_has() {
-	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state")" -ge "$1" ]
-}
 wait_for 'the state file knows' 20 state_has 3
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
+killed
 sql "UPDATE t SET n = 8; INSERT INTO t SELECT i, 9 FROM generate_series(1001, 3000) i"
 was=$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/killed.state")
 rm "$T/killed.log"
@@ -447,9 +419,7 @@ equal 'after kill -9: all rows' public.t
 fresh
 slowly moved
 wait_for 'the state file knows' 20 state_has 3
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
-wait_for 'the slot is free' 20 slot_free
+killed
 sql "SELECT pg_replication_slot_advance('$ID', pg_switch_wal())" >"$T/out"
 rm "$T/moved.log"
 reader moved

@@ -9,19 +9,10 @@ pg_db
 # shellcheck source=snapshot.sh
 . "$TOP/tests/snapshot.sh"
 
-# fresh [STATEMENTS]: table t, some 15 rows in a block, nothing read yet; and a table other.
+gone='t, other'
+# fresh [STATEMENTS]: table t, nothing read yet; and a table other.
 fresh() {
-	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
-	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
-	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
-	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
-	DROP TABLE IF EXISTS t, other; CREATE TABLE other (id int PRIMARY KEY);
-	CREATE TABLE t (id int PRIMARY KEY, n int, name text, big text)
-	    WITH (autovacuum_enabled = off, fillfactor = ${fillfactor:-100});
-	ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
-	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, ${rows:-300}) i;
-	CREATE PUBLICATION $ID FOR TABLE t, other; ${1:-}
-	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+	anew 'FOR TABLE t, other' "$(wide) CREATE TABLE other (id int PRIMARY KEY);" "${1:-}"
 }
 # with_big: row 1001, whose large value is stored apart, in the last block; there is room in the
 # first one.
@@ -30,26 +21,6 @@ with_big() {
 	    INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1002, 1040) i;
 	    DELETE FROM t WHERE id < 5;
 	    VACUUM t;"
-}
-slowly() {
-	_name=$1
-	shift
-	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 150 "$@"
-}
-frames() {
-	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
-}
-streamed() {
-	[ "$(frames | grep -c "$1")" -ge "$2" ]
-}
-slot_free() {
-	[ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = '$ID'")" = f ]
-}
-killed() {
-	kill -9 "$READER"
-	wait "$READER" 2>"$T/out"
-	wait_for 'the slot is free' 20 slot_free
 }
 moved_to_first() {
 	is "$(sql "SELECT ctid::text LIKE '(0,%' FROM t WHERE id = 1001")" t \
@@ -123,9 +94,6 @@ fillfactor=50
 fresh
 fillfactor=''
 slowly gap
-state_has() {
-	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state" | sort -n | tail -n 1)" -ge "$1" ]
-}
 wait_for 'the state file knows' 20 state_has 3
 killed
 sql "SELECT pg_drop_replication_slot('$ID'); UPDATE t SET n = 5 WHERE id = 1;

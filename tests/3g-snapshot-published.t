@@ -10,27 +10,10 @@ pg_db
 . "$TOP/tests/snapshot.sh"
 version=$(sql 'SHOW server_version_num')
 
-# fresh PUBLICATION [STATEMENTS]: table t, some 15 rows in a block, nothing read yet.
+gone='t, was, kept, r, leaf1, leaf2'
+# fresh PUBLICATION [STATEMENTS]: table t, nothing read yet.
 fresh() {
-	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
-	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
-	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
-	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
-	DROP TABLE IF EXISTS t, was, kept, r, leaf1, leaf2;
-	CREATE TABLE t (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
-	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, 300) i; ${2:-}
-	CREATE PUBLICATION $ID $1;
-	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
-}
-# slowly NAME [OPTION...]: a reader that loads a block at a time, some ten a second.
-slowly() {
-	_name=$1
-	shift
-	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 150 "$@"
-}
-frames() {
-	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+	anew "$1" "$(wide) ${2:-}"
 }
 # unseen STATEMENTS: while no chunk is asked for.
 unseen() {
@@ -70,12 +53,8 @@ equal 'a table that was out for a while is whole' public.t
 # The same, while no reader runs.
 fresh 'FOR TABLE t'
 slowly between
-state_has() {
-	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state")" -ge "$1" ]
-}
 wait_for 'the state file knows of blocks' 20 state_has 2
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
+killed
 sql "ALTER PUBLICATION $ID DROP TABLE t; UPDATE t SET n = 5 WHERE id = 1;
     ALTER PUBLICATION $ID ADD TABLE t"
 reader between --snapshot initial
@@ -124,8 +103,7 @@ done
 fresh 'FOR TABLE t'
 slowly away
 wait_for 'the state file knows of blocks' 20 state_has 2
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
+killed
 sql 'ALTER TABLE t RENAME TO was'
 reader away --snapshot initial
 wait_for 'the table is loaded' 60 loaded public.was
@@ -193,8 +171,7 @@ half() {
 }
 wait_for 'the state file says so' 20 grep -q '^table .* loaded' "$T/again.state"
 wait_for 'the other is loaded in part' 20 half
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
+killed
 sql 'DROP TABLE t'
 rm -f "$T/again.frames"
 reader again --snapshot initial --snapshot-again
@@ -246,8 +223,7 @@ sql 'DROP TABLE kept; ALTER TABLE t RENAME TO was'
 wait_for 'it is left out' 20 logged 'table of --snapshot-tables is left out.*kept: there is none'
 wait_for 'loading begins again' 20 logged "$again.*table=public.was"
 wait_for 'the state file knows of blocks' 20 state_has 2
-kill -9 "$READER"
-wait "$READER" 2>"$T/out"
+killed
 rm "$T/named.log"
 reader named --snapshot initial --snapshot-tables 't kept'
 wait_for 'the other one is loaded by another start' 60 loaded public.was

@@ -8,24 +8,14 @@ pg_db
 # shellcheck source=snapshot.sh
 . "$TOP/tests/snapshot.sh"
 
+gone='t, other, root'
 # fresh TABLES STATEMENTS: nothing of them is read yet.
 fresh() {
-	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
-	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
-	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
-	DROP TABLE IF EXISTS t, other, root; $2;
-	CREATE PUBLICATION $ID FOR TABLE $1 WITH (publish_via_partition_root);
-	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
-}
-# Some 15 rows in a block.
-wide="CREATE TABLE t (id int PRIMARY KEY, n int, name text) WITH (autovacuum_enabled = off);
-    INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, 300) i;"
-frames() {
-	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+	anew "FOR TABLE $1 WITH (publish_via_partition_root)" "$2"
 }
 
 # --snapshot-max-rate: in so many rows a second, and no more of them at a time, of all workers.
-fresh t 'CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, i FROM generate_series(1, 6000) i'
+fresh t 'CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, i FROM generate_series(1, 6000) i;'
 reader rate --snapshot only --snapshot-max-rate 2000
 wait_exit 'it ends' 60 "$READER" 0
 equal 'all rows are there' public.t
@@ -46,7 +36,7 @@ most=$(frames | awk -F '"' '$2 == "B" { n = 0 } $2 == "S" && ++n > most { most =
 ok 'each unit has the rows of a second at most' [ "$most" -le 1000 ] || diag "$most rows"
 
 # --snapshot-max-lag: loading rests while the slot is behind.
-fresh 't, other' "$wide CREATE TABLE other (id int PRIMARY KEY, name text)"
+fresh 't, other' "$(wide) CREATE TABLE other (id int PRIMARY KEY, name text);"
 reader lag --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
     --snapshot-max-rate 75 --snapshot-max-lag 1000000
 wait_for 'loading began' 20 blocks_at_least public.t 2
@@ -83,7 +73,7 @@ stale() {
 connected() {
 	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$1'")" = "$2" ]
 }
-fresh t "$wide GRANT SELECT ON t TO ${ID}_r"
+fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r"
 stale stale 'pgcdc-read snapshot'
 stale=$BG_PID
 limited reader limited --snapshot initial --snapshot-workers 1
@@ -92,7 +82,7 @@ kill "$stale"
 wait_for 'then the table is loaded' 60 loaded public.t
 stop
 equal 'all rows are there' public.t
-fresh t "$wide GRANT SELECT ON t TO ${ID}_r"
+fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r"
 limited reader cut --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 75
 wait_for 'loading began' 20 blocks_at_least public.t 2
 kill -s STOP "$READER"
@@ -111,7 +101,7 @@ equal 'all rows are there' public.t
 sql "DROP OWNED BY ${ID}_r; DROP ROLE ${ID}_r"
 
 # The server ends a session that reads: another one does.
-fresh t "$wide"
+fresh t "$(wide)"
 reader ended --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 75
 wait_for 'loading began' 20 blocks_at_least public.t 2
 session locks 3
@@ -128,7 +118,7 @@ stop
 equal 'all rows are there' public.t
 
 # A table that grows, also behind where it ended when it was measured.
-fresh t "$wide"
+fresh t "$(wide)"
 reader grows --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 150
 wait_for 'loading began' 20 blocks_at_least public.t 2
 for i in 1 2 3 4 5; do
@@ -151,7 +141,7 @@ with open(sys.argv[1], "wb") as out:
     sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))' "$T/terminal" \
 	    "$@" >"$T/out" </dev/null
 }
-fresh t "$wide"
+fresh t "$(wide)"
 _reader=terminal
 ok 'a load before a terminal' before_terminal pgcdc-read -s "$ID" -p "$ID" \
     -o "$T/terminal.frames" --state "$T/terminal.state" --snapshot only --snapshot-workers 1 \
@@ -167,7 +157,7 @@ not_over() {
 ok 'which does not stand behind it' not_over
 
 # What an earlier run read tells nothing of the time that is left.
-fresh t "$wide"
+fresh t "$(wide)"
 begun() {
 	grep -q ' [1-9][0-9]* loading' "$T/begun.state"
 }
@@ -184,7 +174,7 @@ ok 'and not in no time' grep -q '^public.t: 17 of 20 blocks, .* [1-9][0-9]* s le
 
 # A terminal of 60 columns, a name with what would move its cursor, and lines of the log meanwhile.
 odd="\"$(printf 'a\033[31m\302\233, a name that is too long')\""
-fresh "$odd" "$wide ALTER TABLE t RENAME TO $odd"
+fresh "$odd" "$(wide) ALTER TABLE t RENAME TO $odd"
 # shellcheck disable=SC2016 # expanded there
 ok 'a load before a narrow terminal' before_terminal sh -c 'stty cols 60 && exec "$@"' - \
     pgcdc-read -s "$ID" -p "$ID" -v -o "$T/narrow.frames" --state "$T/narrow.state" --snapshot only \
@@ -200,7 +190,7 @@ ok 'no line of the log stands behind it' not_over || diag <"$T/lines"
 fresh root "CREATE TABLE root (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
     SELECT format('CREATE TABLE leaf%s PARTITION OF root FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10)
     FROM generate_series(0, 999) i \\gexec
-    INSERT INTO root SELECT i, i FROM generate_series(0, 9999, 3) i"
+    INSERT INTO root SELECT i, i FROM generate_series(0, 9999, 3) i;"
 start=$(date +%s)
 reader many --snapshot initial --until-caught-up
 wait_exit '1,000 partitions are loaded' 120 "$READER" 0

@@ -14,6 +14,59 @@ reader() {
 	READER=$BG_PID
 }
 
+# slowly NAME [OPTION...]: a reader that loads a block at a time, some ten a second.
+slowly() {
+	_name=$1
+	shift
+	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
+	    --snapshot-max-rate 150 "$@"
+}
+
+# killed: it is, and the slot is free.
+slot_free() {
+	[ "$(sql "SELECT active FROM pg_replication_slots WHERE slot_name = '$ID'")" = f ]
+}
+killed() {
+	kill -9 "$READER"
+	wait "$READER" 2>"$T/out"
+	wait_for 'the slot is free' 20 slot_free
+}
+
+# wide: SQL for table t of $rows, 300, some 15 in a block, or less where $fillfactor says so.
+wide() {
+	echo "CREATE TABLE t (id int PRIMARY KEY, n int, name text, big text)
+	    WITH (autovacuum_enabled = off, fillfactor = ${fillfactor:-100});
+	ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
+	INSERT INTO t SELECT i, 0, repeat('x', 500) FROM generate_series(1, ${rows:-300}) i;"
+}
+
+# anew PUBLICATION STATEMENTS [STATEMENTS]: no tables $gone, nothing of any reader; then what the
+# first statements make, CREATE PUBLICATION $ID with these words, the others, and the slot.
+gone=t
+anew() {
+	[ -z "$(sql "SELECT 1 FROM pg_replication_slots WHERE slot_name = '$ID'")" ] ||
+	    sql "SELECT pg_drop_replication_slot('$ID')" >"$T/out"
+	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
+	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
+	DROP TABLE IF EXISTS $gone; $2
+	CREATE PUBLICATION $ID $1; ${3:-}
+	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
+}
+
+# frames: of the last reader, as lines; streamed PATTERN N: so many are like that.
+frames() {
+	pgcdc-cat "$T/$_reader.frames" 2>/dev/null
+}
+streamed() {
+	[ "$(frames | grep -c "$1")" -ge "$2" ]
+}
+
+# state_has N: so many blocks of a table that is being loaded, in the state file.
+state_has() {
+	[ "$(sed -n 's/^table [0-9]* [0-9]* \([0-9]*\) loading.*/\1/p' "$T/$_reader.state" |
+	    sort -n | tail -n 1)" -ge "$1" ]
+}
+
 # request LINE: to the last reader; prints its answer.
 request() {
 	"$PYTHON" -c 'import socket, sys
