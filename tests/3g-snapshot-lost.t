@@ -135,31 +135,41 @@ wait_for 'the table is loaded' 60 loaded public.t
 stop
 equal 'rows of before and behind are there' public.t
 
-# What is committed asynchronously is lost in a crash: nobody may have seen it.
-rows=10
-sql "ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf()" >"$T/out"
-fresh
-sql CHECKPOINT
-sql "SET synchronous_commit = off; INSERT INTO t VALUES (99, 99, 'never on disk')"
-reader crash --snapshot initial
-chunk_came() {
-	logged 'to be read.* table=public.t' && [ "$(sql "SELECT count(*) FROM pg_stat_activity
-	    WHERE application_name = 'pgcdc-read snapshot' AND state = 'idle' AND query LIKE 'BEGIN%'
-	    AND state_change < now() - interval '300 ms'")" -gt 0 ]
+# What is committed asynchronously is lost in a crash: nobody may have seen it.  Not with servers that
+# forget publications (barrier.c): there the first chunk waits until all of that is on disk.
+version=$(sql 'SHOW server_version_num')
+crash() {
+	rows=10
+	sql "ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf()" >"$T/out"
+	fresh
+	sql CHECKPOINT
+	sql "SET synchronous_commit = off; INSERT INTO t VALUES (99, 99, 'never on disk')"
+	reader crash --snapshot initial
+	chunk_came() {
+		logged 'to be read.* table=public.t' && [ "$(sql "SELECT count(*) FROM pg_stat_activity
+		    WHERE application_name = 'pgcdc-read snapshot' AND state = 'idle' AND query LIKE 'BEGIN%'
+		    AND state_change < now() - interval '300 ms'")" -gt 0 ]
+	}
+	wait_for 'a chunk is read' 20 chunk_came
+	"$TOP/tests/pg-server" restart "$PG_DIR" immediate >"$T/out" 2>&1
+	sql "ALTER SYSTEM RESET wal_writer_delay; SELECT pg_reload_conf()" >"$T/out"
+	wait_for 'it streams again' 60 logged 'streaming again'
+	wait_for 'the table is loaded' 60 loaded public.t
+	stop
+	equal 'only rows that were committed for good are there' public.t
+	like "$(cat "$T/crash.state")" '^seen [0-9A-F]+/[0-9A-F]+$' 'the state file knows where they came from'
+	# A server that lost what was loaded from it.
+	sed -i 's|^seen .*|seen FFFFFF/0|' "$T/crash.state"
+	exits 100 'a server that lost what was loaded is refused' pgcdc-read -s "$ID" -p "$ID" \
+	    -o "$T/crash.frames" --state "$T/crash.state"
+	like "$(cat "$T/err")" "log ends before what was taken from it" 'which is said'
 }
-wait_for 'a chunk is read' 20 chunk_came
-"$TOP/tests/pg-server" restart "$PG_DIR" immediate >"$T/out" 2>&1
-sql "ALTER SYSTEM RESET wal_writer_delay; SELECT pg_reload_conf()" >"$T/out"
-wait_for 'it streams again' 60 logged 'streaming again'
-wait_for 'the table is loaded' 60 loaded public.t
-stop
-equal 'only rows that were committed for good are there' public.t
-like "$(cat "$T/crash.state")" '^seen [0-9A-F]+/[0-9A-F]+$' 'the state file knows where they came from'
-# A server that lost what was loaded from it.
-sed -i 's|^seen .*|seen FFFFFF/0|' "$T/crash.state"
-exits 100 'a server that lost what was loaded is refused' pgcdc-read -s "$ID" -p "$ID" \
-    -o "$T/crash.frames" --state "$T/crash.state"
-like "$(cat "$T/err")" "log ends before what was taken from it" 'which is said'
+if [ "$version" -lt 150013 ] || { [ "$version" -ge 160000 ] && [ "$version" -lt 160009 ]; } ||
+    { [ "$version" -ge 170000 ] && [ "$version" -lt 170005 ]; }; then
+	skip 'only rows that were committed for good are there' "PostgreSQL $version reads nothing before all is on disk"
+else
+	crash
+fi
 rows=''
 
 # The key changes before a large value is fetched by it: the table is read once more.
