@@ -73,7 +73,7 @@ stale() {
 connected() {
 	[ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$1'")" = "$2" ]
 }
-fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r"
+fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r;"
 stale stale 'pgcdc-read snapshot'
 stale=$BG_PID
 limited reader limited --snapshot initial --snapshot-workers 1
@@ -82,7 +82,7 @@ kill "$stale"
 wait_for 'then the table is loaded' 60 loaded public.t
 stop
 equal 'all rows are there' public.t
-fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r"
+fresh t "$(wide) GRANT SELECT ON t TO ${ID}_r;"
 limited reader cut --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 --snapshot-max-rate 75
 wait_for 'loading began' 20 blocks_at_least public.t 2
 kill -s STOP "$READER"
@@ -174,7 +174,7 @@ ok 'and not in no time' grep -q '^public.t: 17 of 20 blocks, .* [1-9][0-9]* s le
 
 # A terminal of 60 columns, a name with what would move its cursor, and lines of the log meanwhile.
 odd="\"$(printf 'a\033[31m\302\233, a name that is too long')\""
-fresh "$odd" "$(wide) ALTER TABLE t RENAME TO $odd"
+fresh "$odd" "$(wide) ALTER TABLE t RENAME TO $odd;"
 # shellcheck disable=SC2016 # expanded there
 ok 'a load before a narrow terminal' before_terminal sh -c 'stty cols 60 && exec "$@"' - \
     pgcdc-read -s "$ID" -p "$ID" -v -o "$T/narrow.frames" --state "$T/narrow.state" --snapshot only \

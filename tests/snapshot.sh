@@ -49,7 +49,7 @@ anew() {
 	rm -f "$T"/*.state "$T"/*.frames "$T"/*.log
 	sql "SET client_min_messages = warning; DROP PUBLICATION IF EXISTS $ID;
 	DROP TABLE IF EXISTS $gone; $2
-	CREATE PUBLICATION $ID $1; ${3:-}
+	; CREATE PUBLICATION $ID $1; ${3:-}
 	SELECT pg_create_logical_replication_slot('$ID', 'pgoutput')" >"$T/out"
 }
 
