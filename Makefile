@@ -127,7 +127,7 @@ tests: $(B)/tests/standin $(B)/tests/expr $(UNIT) $(FUZZ)
 # make: this one has already looked for the compiler and the libraries.
 check:
 	sh tests/deps
-	$(MAKE) all tests
+	$(MAKE) -j"$$(nproc)" all tests
 	sh tests/run
 
 # What talks to servers, on every major version of them.

@@ -554,7 +554,7 @@ for size in 60 30000; do
 		last=$was was=$read
 		echo "$read"
 		sleep 0.2
-		[ "$read" -gt 6000000 ] && [ "$read" -eq "$last" ]
+		[ "$read" -gt 3000000 ] && [ "$read" -eq "$last" ]
 	}
 	wait_for "a cluster that hangs stops the reading, documents of $size bytes" 30 stopped
 	hwm=$(vmhwm "$W")
