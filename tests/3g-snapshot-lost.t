@@ -270,9 +270,9 @@ mv "$T/stored.frames" "$T/gone.frames"
 is "$(frames | grep -c '^."U"')" 0 'the second update is not among what is stored'
 reader gone --snapshot never
 both_loaded() {
-	[ "$(grep -c ' loaded$' "$T/gone.state")" = 2 ]
+	[ "$(grep -c ' loaded$' "$T/$1.state")" = 2 ]
 }
-wait_for 'the table is loaded' 60 both_loaded
+wait_for 'the table is loaded' 60 both_loaded gone
 stop
 equal 'the large value is there' public.t
 
@@ -293,6 +293,37 @@ sql "UPDATE t SET id = 3001 WHERE id = 1001"
 sql "INSERT INTO t VALUES (1001, 7, 'another', repeat('another', 1000))"
 kill -s CONT "$walsender"
 wait_for 'the table is loaded' 60 loaded public.t
+stop
+equal 'each row has its own value' public.t
+# The same, and the reader dies when the table is loaded, before the rest of it is stored.
+with_big
+with_acks other --snapshot-max-rate 150
+echo 1000000 >"$T/acked"
+wait_for 'the first block is loaded' 20 blocks_at_least public.t 2
+walsender=$(sql "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '$ID'")
+kill -s STOP "$walsender"
+sql 'UPDATE t SET n = 4 WHERE id = 1001'
+moved_to_first
+last=$(request status | sed -n 's/^table public.t [a-z]* [0-9]* \([0-9]*\) .*/\1/p')
+wait_for 'all blocks are stored' 60 blocks_at_least public.t "$last"
+sql 'INSERT INTO other VALUES (1)'
+sql 'INSERT INTO other SELECT generate_series(2, 50000)'
+lsn=$(sql 'SELECT pg_current_wal_lsn()')
+sql "UPDATE t SET id = 3001 WHERE id = 1001"
+sql "INSERT INTO t VALUES (1001, 7, 'another', repeat('another', 1000))"
+# The first update, and two inserts.
+seq=$(frames | sed -n 's/^."C",.*,\([0-9]*\).$/\1/p' | tail -n 1)
+echo "$((seq + 3))" >"$T/acked"
+kill -s CONT "$walsender"
+wait_for 'the key change is streamed' 20 streamed '^."U",[0-9]*,.3001,' 1
+wait_for 'all before it is stored' 20 stored
+wait_for 'and the table is loaded' 20 both_loaded other
+like "$(cat "$T/other.state")" '^fetch [0-9]+ [0-9A-F]+/' 'the state file knows until when values are fetched'
+killed
+frames | sed "/^.\"C\",.*,$((seq + 3)).\$/q" | pgcdc-cat --pack >"$T/stored.frames"
+mv "$T/stored.frames" "$T/other.frames"
+reader other --snapshot never
+wait_for 'the key change is streamed again' 20 streamed '^."U",[0-9]*,.3001,' 1
 stop
 equal 'each row has its own value' public.t
 done_testing

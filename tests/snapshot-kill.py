@@ -841,7 +841,7 @@ def main():
     parser.add_argument("--kills", type=int, default=8, help="at most")
     parser.add_argument("--pause", type=float, default=0.8, help="between two, at most")
     parser.add_argument("--age", type=float, default=30, help="of a transaction, at most")
-    parser.add_argument("--memory", type=int, default=32768, help="of the reader, in kB, at most")
+    parser.add_argument("--memory", type=int, default=24576, help="of the reader, in kB, at most")
     o = parser.parse_args()
     if o.what == "tables":
         psql(SETUP + FILL % counts(o.rows))
