@@ -14,12 +14,12 @@ reader() {
 	READER=$BG_PID
 }
 
-# slowly NAME [OPTION...]: a reader that loads a block at a time, some ten a second.
+# slowly NAME [OPTION...]: a reader that loads a block at a time, some five a second.
 slowly() {
 	_name=$1
 	shift
 	reader "$_name" --snapshot initial --snapshot-workers 1 --snapshot-chunk-bytes 1 \
-	    --snapshot-max-rate 150 "$@"
+	    --snapshot-max-rate 75 "$@"
 }
 
 # killed: it is, and the slot is free.
