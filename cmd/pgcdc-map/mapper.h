@@ -42,8 +42,9 @@ struct mapper {
 void mapper_init(struct mapper *, const struct mapping *, struct buf *out);
 
 /*
- * Take the frame that frame_next or frame_next_row gave.  0, or -1 when the stream or the mapping is wrong
- * in a way that no restart heals; that was logged then, and out holds whole frames only.
+ * Take the frame that frame_next or frame_next_row gave.  0, or -1 when the stream or the
+ * mapping is wrong in a way that no restart heals; that was logged then, and out holds whole
+ * frames only.
  */
 int mapper_frame(struct mapper *, struct frame_in *, struct frame *)
     __attribute__((warn_unused_result));

@@ -61,7 +61,7 @@ take_bound(struct state *s, char *value)
 
 	if (moved == NULL || end != all || relid > UINT32_MAX)
 		return -1;
-	b = state_bound(s, (uint32_t)relid, true);
+	b = state_put_bound(s, (uint32_t)relid);
 	return lsn_parse(all + 1, (size_t)(moved - all - 1), &b->all) == 0 &&
 	            lsn_parse(moved + 1, strlen(moved + 1), &b->moved) == 0
 	    ? 0
@@ -303,13 +303,21 @@ state_remove(struct state *s, uint32_t relid)
 }
 
 struct state_bound *
-state_bound(struct state *s, uint32_t relid, bool make)
+state_find_bound(const struct state *s, uint32_t relid)
 {
 	for (size_t i = 0; i < s->bounds; i++)
 		if (s->bound[i].relid == relid)
 			return &s->bound[i];
-	if (!make)
-		return NULL;
+	return NULL;
+}
+
+struct state_bound *
+state_put_bound(struct state *s, uint32_t relid)
+{
+	struct state_bound *b = state_find_bound(s, relid);
+
+	if (b != NULL)
+		return b;
 	s->bound = xrealloc(s->bound, (s->bounds + 1) * sizeof(*s->bound));
 	s->bound[s->bounds] = (struct state_bound) { .relid = relid };
 	return &s->bound[s->bounds++];

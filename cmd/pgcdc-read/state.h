@@ -65,8 +65,11 @@ struct state_table *state_put(struct state *, uint32_t relid);
 /* Forget the table. */
 void state_remove(struct state *, uint32_t relid);
 
-/* The published table's bound; NULL, or where make is set a new one, where there is none. */
-struct state_bound *state_bound(struct state *, uint32_t relid, bool make);
+/* The published table's bound, or NULL. */
+struct state_bound *state_find_bound(const struct state *, uint32_t relid);
+
+/* The same; a new one where there is none.  They move. */
+struct state_bound *state_put_bound(struct state *, uint32_t relid);
 
 /* Forget bounds that lie before all that is stored and streamed. */
 void state_drop_bounds(struct state *, uint64_t lsn);

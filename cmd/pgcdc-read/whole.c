@@ -47,7 +47,7 @@ whole_late(void *reader, uint32_t relid, bool gone)
 	/* With --toast fetch everything is. */
 	if (r->pgo.toast.fetch)
 		return;
-	b = state_bound(&r->state, relid, true);
+	b = state_put_bound(&r->state, relid);
 	if (gone)
 		b->all = UINT64_MAX;
 	else
@@ -58,12 +58,9 @@ whole_late(void *reader, uint32_t relid, bool gone)
 bool
 whole_fetches(const struct reader *r, uint32_t relid, bool moved)
 {
-	const struct state *s = &r->state;
+	const struct state_bound *b = state_find_bound(&r->state, relid);
 
-	for (size_t i = 0; i < s->bounds; i++)
-		if (s->bound[i].relid == relid)
-			return s->bound[i].all > r->idle_lsn || (moved && s->bound[i].moved > r->idle_lsn);
-	return false;
+	return b != NULL && (b->all > r->idle_lsn || (moved && b->moved > r->idle_lsn));
 }
 
 /*
@@ -128,6 +125,7 @@ snapshot_check_table(struct reader *r, struct table *t)
 	r->snapshot.dirty = true;
 }
 
+/* *lsn is UINT64_MAX where nobody can be asked now. */
 static int
 ask(struct reader *r, const char *query, uint64_t *lsn)
 {
@@ -167,6 +165,13 @@ look_at_end(struct reader *r, int64_t now)
 	return GO_ON;
 }
 
+/* What was committed before that time is on disk, also asynchronously. */
+static int64_t
+settled(const struct reader *r, int64_t now)
+{
+	return now - SECOND_US - 3000 * (int64_t)r->server.wal_writer_delay_ms;
+}
+
 /*
  * The end of the log may be the work of a transaction that is open still, which the server writes
  * to disk, and sends, when it has a reason.  That is not waited for: after a while all is on disk
@@ -176,7 +181,7 @@ static int
 look_at_disk(struct reader *r, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
-	int64_t before = now - SECOND_US - 3000 * (int64_t)r->server.wal_writer_delay_ms;
+	int64_t before = settled(r, now);
 	uint64_t flushed = 0;
 	int code;
 
@@ -200,28 +205,27 @@ static int
 look_for_bounds(struct reader *r, int64_t now)
 {
 	struct state *s = &r->state;
+	bool wanted = false;
 	uint64_t end;
 	int code;
 
 	state_drop_bounds(s, s->path != NULL && s->acked < r->idle_lsn ? s->acked : r->idle_lsn);
-	if (now < r->snapshot.bound_at)
+	for (size_t i = 0; i < s->bounds; i++)
+		wanted = wanted || s->bound[i].all == UINT64_MAX || s->bound[i].moved == UINT64_MAX;
+	if (!wanted || now < r->snapshot.bound_at)
 		return GO_ON;
+	r->snapshot.bound_at = now + BOUND_US;
+	code = ask(r, "SELECT pg_catalog.pg_current_wal_insert_lsn()", &end);
+	if (code != GO_ON || end == UINT64_MAX)
+		return code;
+	end = pg_log_end(end);
 	for (size_t i = 0; i < s->bounds; i++) {
-		if (s->bound[i].all != UINT64_MAX && s->bound[i].moved != UINT64_MAX)
-			continue;
-		r->snapshot.bound_at = now + BOUND_US;
-		code = ask(r, "SELECT pg_catalog.pg_current_wal_insert_lsn()", &end);
-		if (code != GO_ON)
-			return code;
-		end = pg_log_end(end);
-		for (; i < s->bounds; i++) {
-			if (s->bound[i].all == UINT64_MAX)
-				s->bound[i].all = end;
-			if (s->bound[i].moved == UINT64_MAX)
-				s->bound[i].moved = end;
-		}
-		r->snapshot.dirty = true;
+		if (s->bound[i].all == UINT64_MAX)
+			s->bound[i].all = end;
+		if (s->bound[i].moved == UINT64_MAX)
+			s->bound[i].moved = end;
 	}
+	r->snapshot.dirty = true;
 	return GO_ON;
 }
 
@@ -250,7 +254,7 @@ static int
 look_for_chunks(struct reader *r, int64_t now)
 {
 	struct snapshot *s = &r->snapshot;
-	int64_t before = now - SECOND_US - 3000 * (int64_t)r->server.wal_writer_delay_ms;
+	int64_t before = settled(r, now);
 	uint64_t flushed;
 	int code;
 
