@@ -926,21 +926,32 @@ find_programs()
 	esac
 }
 
+# common_option ARGUMENT...: the first is one that all subcommands have; it takes $_taken.
+common_option()
+{
+	_taken=1
+	case $1 in
+	-c | --config)
+		[ $# -gt 1 ] || misuse "$1 needs a file"
+		_config=$2 _taken=2
+		;;
+	-c*) _config=${1#-c} ;;
+	--config=*) _config=${1#*=} ;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	esac
+}
+
 snapshot()
 {
 	_config='' _line='' _ended=''
 	while [ $# -gt 0 ]; do
 		case $_ended$1 in
-		-c | --config)
-			[ $# -gt 1 ] || misuse "$1 needs a file"
-			_config=$2
-			shift
-			;;
-		-c*) _config=${1#-c} ;;
-		--config=*) _config=${1#*=} ;;
-		-h | --help)
-			usage
-			exit 0
+		-c* | --config | --config=* | -h | --help)
+			common_option "$@"
+			shift $((_taken - 1))
 			;;
 		--) _ended=. ;;
 		-*) misuse "unknown option $1" ;;
@@ -966,18 +977,11 @@ run()
 	_config=
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-c | --config)
-			[ $# -gt 1 ] || misuse "$1 needs a file"
-			_config=$2
-			shift
+		-c* | --config | --config=* | -h | --help)
+			common_option "$@"
+			shift $((_taken - 1))
 			;;
-		-c*) _config=${1#-c} ;;
-		--config=*) _config=${1#*=} ;;
 		-v | --verbose) _verbose=1 ;;
-		-h | --help)
-			usage
-			exit 0
-			;;
 		--)
 			[ $# -eq 1 ] || misuse "unexpected argument $2"
 			;;
