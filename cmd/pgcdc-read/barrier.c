@@ -34,23 +34,6 @@ list_holders(struct catalog *c, PGresult **res)
 	    "cannot look who holds locks", res);
 }
 
-/* What is seen now; *text, NULL where nobody can be asked, is to be freed. */
-static enum pg_status
-look(struct catalog *c, struct visible *v, char **text)
-{
-	PGresult *res;
-	enum pg_status status = catalog_query(c, "SELECT pg_catalog.pg_current_snapshot()",
-	    "cannot look at what is committed", &res);
-
-	*text = NULL;
-	if (status == PG_OK && res != NULL) {
-		*text = xstrdup(PQgetvalue(res, 0, 0));
-		visible_parse(v, *text);
-	}
-	PQclear(res);
-	return status;
-}
-
 /* Who holds the tables that nobody has looked at yet? */
 static int
 find_holders(struct reader *r)
@@ -164,10 +147,11 @@ await_holders(struct reader *r, int64_t now)
 	struct snapshot *s = &r->snapshot;
 	struct visible seen;
 	char *text;
-	enum pg_status status = look(&r->pgo.relations.catalog, &seen, &text);
+	enum pg_status status = catalog_snapshot(&r->pgo.relations.catalog, &text);
 
 	if (status != PG_OK || text == NULL)
 		return link_failed(r, status);
+	visible_parse(&seen, text);
 	for (size_t i = s->first; i < s->tables; i++) {
 		struct table *t = s->table[i];
 		size_t n = 0;

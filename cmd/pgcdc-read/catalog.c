@@ -1,3 +1,4 @@
+#include "buf.h"
 #include "catalog.h"
 #include "log.h"
 
@@ -46,6 +47,18 @@ catalog_query(struct catalog *c, const char *sql, const char *what, PGresult **r
 	if (status != PG_OK || c->conn == NULL)
 		return status;
 	return pg_query(&c->wait, c->conn, sql, what, res);
+}
+
+enum pg_status
+catalog_snapshot(struct catalog *c, char **text)
+{
+	PGresult *res;
+	enum pg_status status = catalog_query(c, "SELECT pg_catalog.pg_current_snapshot()",
+	    "cannot look at what is committed", &res);
+
+	*text = status == PG_OK && res != NULL ? xstrdup(PQgetvalue(res, 0, 0)) : NULL;
+	PQclear(res);
+	return status;
 }
 
 /* The one that tells of the server's end. */

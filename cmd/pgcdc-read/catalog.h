@@ -33,6 +33,12 @@ enum pg_status catalog_open(struct catalog *) __attribute__((warn_unused_result)
 enum pg_status catalog_query(struct catalog *, const char *sql, const char *what,
     PGresult **res) __attribute__((warn_unused_result));
 
+/*
+ * What is committed now, for visible_parse: *text is to be freed, or NULL where there is no
+ * catalog to be asked.
+ */
+enum pg_status catalog_snapshot(struct catalog *, char **text) __attribute__((warn_unused_result));
+
 /* Its descriptor, for poll: readable when the server has ended it; -1: there is none. */
 int catalog_fd(const struct catalog *);
 

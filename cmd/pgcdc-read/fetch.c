@@ -70,21 +70,19 @@ fetch_await_visible(struct fetch *w, uint32_t xid, bool *seen)
 	int64_t since = now_us();
 
 	for (;;) {
-		PGresult *res;
-		enum pg_status status = catalog_query(&w->rs->catalog,
-		    "SELECT pg_catalog.pg_current_snapshot()", "cannot look at what is committed",
-		    &res);
+		char *text;
+		enum pg_status status = catalog_snapshot(&w->rs->catalog, &text);
 
 		*seen = true;
 		if (status != PG_OK)
 			return status;
-		if (res == NULL) {
+		if (text == NULL) {
 			log_error("--toast fetch needs a second connection",
 			    kv_str("remedy", "let the user connect twice, or --toast mark"));
 			return PG_PERMANENT;
 		}
-		*seen = visible(t, PQgetvalue(res, 0, 0), xid);
-		PQclear(res);
+		*seen = visible(t, text, xid);
+		free(text);
 		if (*seen) {
 			t->stalled = false;
 			return PG_OK;

@@ -6,9 +6,6 @@
 #include "log.h"
 #include "session.h"
 
-/* Reading is ahead of the stream by so many chunks a worker, and all else by so many. */
-#define AHEAD       2
-#define MAX_CHUNKS  ((size_t)1024)
 #define SPARSE      16 /* of blocks that bring little, so many times the bytes are looked through */
 #define BLOCK       8192
 #define BLOCK_ROWS  291 /* one of 8 KiB has no more (MaxHeapTuplesPerPage in htup_details.h) */
@@ -19,7 +16,6 @@
 #define REFUSED_US  INT64_C(60000000)
 #define STALE_US    INT64_C(10000000)
 #define MAX_RESTARTS 30
-#define OFF_DISK    ((size_t)64) /* so many chunks may wait for the log */
 
 #define SAY_US      (10 * SECOND_US)
 
@@ -75,22 +71,6 @@ snapshot_repeat_chunk(struct reader *r, struct chunk *c)
 /*
  * Asking
  */
-
-/* A chunk brings so many rows: nothing more is asked for as long as they last. */
-static void
-pace(struct reader *r, struct chunk *c, double rows, int64_t now)
-{
-	struct snapshot *s = &r->snapshot;
-	uint64_t rate = r->o->snapshot_max_rate;
-
-	if (rate == 0)
-		return;
-	if (s->paced_at < now)
-		s->paced_at = now;
-	s->paced_at -= c->pace_us;
-	c->pace_us = (int64_t)(rows * 1e6 / (double)rate);
-	s->paced_at += c->pace_us;
-}
 
 static uint32_t
 blocks_of_chunk(const struct reader *r, const struct table *t)
@@ -149,7 +129,7 @@ ask(struct reader *r, struct worker *w, int64_t now)
 	c->streamed = visible_end(&s->streamed);
 	c->spool = spools_open(&s->spools, ++s->serial);
 	if (reads(c) && !t->at_once)
-		pace(r, c, t->block_rows * (range.to - range.from), now);
+		pace_charge(r, c, t->block_rows * (range.to - range.from), now);
 	if (s->chunks == s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 16;
 		s->chunk = xrealloc(s->chunk, s->cap * sizeof(*s->chunk));
@@ -302,7 +282,7 @@ came_whole(struct reader *r, struct chunk *c, int64_t now)
 	t->block_bytes = (t->block_bytes + (double)c->bytes / blocks) / 2;
 	if (t->block_rows < (double)c->rows / blocks)
 		t->block_rows = (double)c->rows / blocks;
-	pace(r, c, (double)c->rows, now);
+	pace_charge(r, c, (double)c->rows, now);
 }
 
 /* A chunk's query ended. */
@@ -347,17 +327,6 @@ judge(struct reader *r, struct chunk *c, int64_t now)
 	return code;
 }
 
-static bool
-may_ask(const struct reader *r, int64_t now)
-{
-	const struct snapshot *s = &r->snapshot;
-	size_t off_disk = whole_off_disk(r);
-
-	return !s->lagging && now >= s->paced_at && off_disk < OFF_DISK &&
-	    s->unread - off_disk < AHEAD * s->workers &&
-	    s->chunks < MAX_CHUNKS && s->streamed.n < PACE_MAX_STREAMED;
-}
-
 int
 load_tick(struct reader *r, int64_t now)
 {
@@ -373,7 +342,7 @@ load_tick(struct reader *r, int64_t now)
 		if (w->conn == NULL && now >= w->retry_at && s->first < s->tables)
 			worker_start(w, r->o->conninfo, r->conn, now);
 		while (work && w->conn != NULL && w->state == WORKER_RESTS && w->ended == NULL &&
-		    may_ask(r, now))
+		    pace_allows(r, now))
 			work = ask(r, w, now);
 	}
 	return GO_ON;

@@ -1,7 +1,14 @@
+#include <stdlib.h>
+
 #include "link.h"
 #include "log.h"
 #include "lsn.h"
 #include "session.h"
+
+/* Reading is ahead of the stream by so many chunks a worker, and all else by so many. */
+#define AHEAD      2
+#define MAX_CHUNKS ((size_t)1024)
+#define OFF_DISK   ((size_t)64) /* so many chunks may wait for the log */
 
 #define LAG_US  SECOND_US
 #define SEEN_US INT64_C(200000)
@@ -55,21 +62,20 @@ drop_seen(struct reader *r, int64_t now)
 	struct snapshot *s = &r->snapshot;
 	struct visible seen;
 	enum pg_status status;
-	PGresult *res;
+	char *text;
 
 	if (s->streamed.n < PACE_MAX_STREAMED / 4 || now < s->seen_at || awaits_snapshot(s))
 		return GO_ON;
 	s->seen_at = now + SEEN_US;
-	status = catalog_query(&r->pgo.relations.catalog, "SELECT pg_catalog.pg_current_snapshot()",
-	    "cannot look at what is committed", &res);
-	if (status != PG_OK || res == NULL)
+	status = catalog_snapshot(&r->pgo.relations.catalog, &text);
+	if (status != PG_OK || text == NULL)
 		return link_failed(r, status);
-	visible_parse(&seen, PQgetvalue(res, 0, 0));
+	visible_parse(&seen, text);
 	visible_drop(&s->streamed, visible_end(&s->streamed), &seen);
 	/* One that is not seen for long shall not keep all behind it. */
 	if (s->streamed.n >= PACE_MAX_STREAMED / 4)
 		visible_compact(&s->streamed, &seen);
-	PQclear(res);
+	free(text);
 	return GO_ON;
 }
 
@@ -79,4 +85,30 @@ pace_look(struct reader *r, int64_t now)
 	int code = look_at_lag(r, now);
 
 	return code == GO_ON ? drop_seen(r, now) : code;
+}
+
+void
+pace_charge(struct reader *r, struct chunk *c, double rows, int64_t now)
+{
+	struct snapshot *s = &r->snapshot;
+	uint64_t rate = r->o->snapshot_max_rate;
+
+	if (rate == 0)
+		return;
+	if (s->paced_at < now)
+		s->paced_at = now;
+	s->paced_at -= c->pace_us;
+	c->pace_us = (int64_t)(rows * 1e6 / (double)rate);
+	s->paced_at += c->pace_us;
+}
+
+bool
+pace_allows(const struct reader *r, int64_t now)
+{
+	const struct snapshot *s = &r->snapshot;
+	size_t off_disk = whole_off_disk(r);
+
+	return !s->lagging && now >= s->paced_at && off_disk < OFF_DISK &&
+	    s->unread - off_disk < AHEAD * s->workers &&
+	    s->chunks < MAX_CHUNKS && s->streamed.n < PACE_MAX_STREAMED;
 }

@@ -206,6 +206,12 @@ int load_tick(struct reader *, int64_t now) __attribute__((warn_unused_result));
 #define PACE_MAX_STREAMED ((size_t)64 * 1024)
 int pace_look(struct reader *, int64_t now) __attribute__((warn_unused_result));
 
+/* A chunk brings so many rows: nothing more is asked for as long as they last. */
+void pace_charge(struct reader *, struct chunk *, double rows, int64_t now);
+
+/* May another chunk be asked for? */
+bool pace_allows(const struct reader *, int64_t now);
+
 /* Take note of the chunks that are stored. */
 void emit_stored(struct reader *);
 
