@@ -77,6 +77,9 @@ $(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
 $(B)/tests/standin: $(STANDIN) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
+$(B)/tests/measure: $(B)/obj/tests/bench/measure.o
+	@mkdir -p $(@D)
+	$(LINK) $^
 $(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
@@ -121,7 +124,7 @@ $(B)/obj/%.o: %.c
 	$(COMPILE) $<
 
 # The tests' own programs.
-tests: $(B)/tests/standin $(B)/tests/expr $(UNIT) $(FUZZ)
+tests: $(B)/tests/standin $(B)/tests/expr $(B)/tests/measure $(UNIT) $(FUZZ)
 
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.

@@ -8,6 +8,7 @@ tests=$(dirname "$bench")
 PATH=$(dirname "$tests")/build/bin:$PATH
 # shellcheck disable=SC2034 # of who sources this
 standin=$(dirname "$tests")/build/tests/standin
+measure=$(dirname "$tests")/build/tests/measure
 unset PGSERVICE PGPASSFILE PGPASSWORD PGOPTIONS PGCDC_CONNINFO
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/pgcdc-bench.XXXXXX")
@@ -104,13 +105,13 @@ pipeline() {
 	rm -f "$dir"/*.status
 	{
 		{
-			"$bench/measure" "$dir/read" pgcdc-read -d dbname=postgres -s "$slot" \
+			"$measure" "$dir/read" pgcdc-read -d dbname=postgres -s "$slot" \
 			    -p bench -a "$dir/ack" --state "$dir/$slot.state" "$@" 3>&- &&
 			    echo >"$dir/read.status"
 		} | {
-			"$bench/measure" "$dir/map" pgcdc-map -m "$dir/mapping.yml" && echo >"$dir/map.status"
+			"$measure" "$dir/map" pgcdc-map -m "$dir/mapping.yml" && echo >"$dir/map.status"
 		} | {
-			"$bench/measure" "$dir/write" esbulk-write -u "$url" -a "$dir/ack" &&
+			"$measure" "$dir/write" esbulk-write -u "$url" -a "$dir/ack" &&
 			    echo >"$dir/write.status"
 		}
 	} 2>"$dir/pipeline.log"

@@ -1,0 +1,85 @@
+/*
+ * measure FILE COMMAND [ARGUMENT...]: runs it, with this standard input and output, and
+ * writes what it took to FILE: seconds of wall clock, of CPU (user and system), and its peak
+ * of resident memory in kB.  The command's pid is in FILE.pid.  Its exit code is the command's,
+ * or 1 if a signal ended it.
+ *
+ * The kernel counts the memory of the process that forked a program as the program's own
+ * (getrusage(2), ru_maxrss), so this one is small: an interpreter's would be seen.
+ */
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static FILE *create(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL) {
+		fprintf(stderr, "measure: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	return f;
+}
+
+static void finish(FILE *f, const char *path)
+{
+	if (ferror(f) || fclose(f) != 0) {
+		fprintf(stderr, "measure: %s: can't be written\n", path);
+		exit(1);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	extern char **environ;
+	struct rusage usage;
+	double began = now();
+	char path[4096];
+	int status, error;
+	pid_t pid;
+	FILE *f;
+
+	if (argc < 3 || snprintf(path, sizeof path, "%s.pid", argv[1]) >= (int)sizeof path) {
+		fprintf(stderr, "usage: measure FILE COMMAND [ARGUMENT...]\n");
+		return 1;
+	}
+	error = posix_spawnp(&pid, argv[2], NULL, NULL, argv + 2, environ);
+	if (error != 0) {
+		fprintf(stderr, "measure: %s: %s\n", argv[2], strerror(error));
+		return 127;
+	}
+	/* Who reads the command's end from a pipe is to see it. */
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	f = create(path);
+	fprintf(f, "%d\n", (int)pid);
+	finish(f, path);
+	while (wait4(pid, &status, 0, &usage) == -1)
+		if (errno != EINTR)
+			return 1;
+	f = create(argv[1]);
+	fprintf(f, "%.3f %.3f %ld\n", now() - began, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+	    usage.ru_maxrss);
+	finish(f, argv[1]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
