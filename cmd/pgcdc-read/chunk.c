@@ -32,8 +32,26 @@ put_copy(struct buf *sql, const struct chunk *c, PGconn *conn)
 	buf_adds(sql, ") TO STDOUT;");
 }
 
+static void
+put_define(struct buf *sql, const struct chunk *c, const struct chunk_context *x, PGconn *conn,
+    struct buf *prepared)
+{
+	const struct table *t = c->table;
+	struct buf define = { 0 };
+
+	published_define(&define, conn, x->version, x->publications, x->n_publications, t->heap,
+	    t->published, t->name, t->by);
+	if (define.len != prepared->len || memcmp(define.data, prepared->data, define.len) != 0) {
+		buf_printf(sql, "DEALLOCATE ALL;PREPARE pgcdc_define AS %s;", buf_cstr(&define));
+		prepared->len = 0;
+		buf_add(prepared, define.data, define.len);
+	}
+	buf_adds(sql, "EXECUTE pgcdc_define;");
+	buf_free(&define);
+}
+
 bool
-chunk_ask(struct chunk *c, const struct chunk_context *x, PGconn *conn)
+chunk_ask(struct chunk *c, const struct chunk_context *x, PGconn *conn, struct buf *prepared)
 {
 	struct table *t = c->table;
 	struct buf sql = { 0 };
@@ -44,9 +62,7 @@ chunk_ask(struct chunk *c, const struct chunk_context *x, PGconn *conn)
 	    "SET LOCAL lock_timeout = '1s';"
 	    "LOCK TABLE ONLY %s IN ACCESS SHARE MODE;",
 	    t->name);
-	published_define(&sql, conn, x->version, x->publications, x->n_publications, t->heap,
-	    t->published, t->name, t->by);
-	buf_addc(&sql, ';');
+	put_define(&sql, c, x, conn, prepared);
 	c->filenode = t->filenode;
 	if (c->range.from < c->range.to) {
 		c->relation = t->relation;

@@ -23,6 +23,9 @@
  * LOCK and COPY look for the table by its name, one after the other.  A table that is locked
  * keeps its own, but nobody can lock a schema's: so it must be the one that the listing knew, by
  * the version of its row, from there to the end.
+ *
+ * To plan the query for the definition takes the server longer than to read some 10,000 rows, so
+ * a connection keeps it prepared, for the table of its last chunk.
  */
 
 enum chunk_state {
@@ -80,8 +83,11 @@ struct chunk_context {
 	size_t n_publications;
 };
 
-/* Send the query.  false: the connection is broken. */
-bool chunk_ask(struct chunk *, const struct chunk_context *, PGconn *)
+/*
+ * Send the query.  prepared is the text of what the connection has prepared, empty where that is
+ * not known, as after a chunk that failed; it is set.  false: the connection is broken.
+ */
+bool chunk_ask(struct chunk *, const struct chunk_context *, PGconn *, struct buf *prepared)
     __attribute__((warn_unused_result));
 
 /*

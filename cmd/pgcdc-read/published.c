@@ -295,7 +295,8 @@ published_define(struct buf *sql, PGconn *conn, uint64_t version, char *const *p
 	    " SELECT (SELECT print FROM prints), pg_catalog.pg_current_snapshot(),"
 	    " pg_catalog.pg_current_wal_insert_lsn(),"
 	    " pg_catalog.pg_relation_filenode(%" PRIu32 "),"
-	    " %s::pg_catalog.regclass::pg_catalog.oid, place.xmin, place.xmax,"
+	    /* Not a constant, which would be looked up when the query is prepared. */
+	    " pg_catalog.to_regclass(%s)::pg_catalog.oid, place.xmin, place.xmax,"
 	    " pg_catalog.pg_relation_size(%" PRIu32 ")"
 	    " / pg_catalog.current_setting('block_size')::int, pg_catalog.pg_table_size(%" PRIu32 "),"
 	    " n.nspname, c.relname, c.relreplident, p.filter, p.lists > 1,"

@@ -36,7 +36,7 @@ send(struct worker *w, const char *sql)
 bool
 worker_give(struct worker *w, struct chunk *c, const struct chunk_context *x)
 {
-	if (!chunk_ask(c, x, w->conn) || !flush(w))
+	if (!chunk_ask(c, x, w->conn, &w->prepared) || !flush(w))
 		return false;
 	w->chunk = c;
 	w->state = WORKER_READS;
@@ -107,6 +107,8 @@ read_on(struct worker *w, const struct chunk_context *x, bool broken, struct chu
 	*ended = w->chunk;
 	w->chunk = NULL;
 	w->state = WORKER_RESTS;
+	if ((*ended)->outcome != CHUNK_FINE)
+		w->prepared.len = 0;
 	if (PQstatus(w->conn) == CONNECTION_OK && (*ended)->largest < LARGE) {
 		if (PQtransactionStatus(w->conn) != PQTRANS_IDLE && !send(w, "ROLLBACK"))
 			(void)worker_stop(w);
@@ -149,6 +151,7 @@ worker_stop(struct worker *w)
 
 	PQfinish(w->conn);
 	w->conn = NULL;
+	buf_free(&w->prepared);
 	w->chunk = NULL;
 	w->more = w->writes = false;
 	w->state = WORKER_CONNECTS;

@@ -17,6 +17,7 @@ struct worker {
 	bool more;     /* libpq holds what is not taken yet */
 	int64_t since; /* when it began to connect */
 	int64_t retry_at;
+	struct buf prepared; /* see chunk_ask */
 	struct chunk *chunk; /* while it reads */
 	struct chunk *ended; /* for who keeps it until it can be judged */
 };
