@@ -1,9 +1,11 @@
 #ifndef FRAME_CURSOR_H
 #define FRAME_CURSOR_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What frame_action.c and frame_row.c share: what is left of the bytes that have arrived. */
 struct cursor {
@@ -20,14 +22,22 @@ cursor_head(struct cursor *c, unsigned char *head)
 	return true;
 }
 
-/* n bytes, most significant first. */
+/* n bytes, which are 1, 2, 4 or 8, most significant first. */
 static inline bool
 cursor_number(struct cursor *c, unsigned n, uint64_t *v)
 {
+	uint16_t two;
+	uint32_t four;
+
 	if ((size_t)(c->end - c->p) < n)
 		return false;
-	for (*v = 0; n > 0; n--)
-		*v = *v << 8 | *c->p++;
+	switch (n) {
+	case 1: *v = *c->p; break;
+	case 2: *v = be16toh(*(const uint16_t *)memcpy(&two, c->p, n)); break;
+	case 4: *v = be32toh(*(const uint32_t *)memcpy(&four, c->p, n)); break;
+	default: *v = be64toh(*(const uint64_t *)memcpy(v, c->p, n));
+	}
+	c->p += n;
 	return true;
 }
 

@@ -12,24 +12,33 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 				  "75767778798081828384858687888990919293949596979899";
 
 static size_t
+count_digits(uint64_t v)
+{
+	static const uint64_t least[] = { 0, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
+		100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000,
+		100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+		1000000000000000000, 10000000000000000000U };
+	/* By its bits, 1233/4096 being the logarithm of 2: as many, or one less. */
+	size_t n = (size_t)(64 - __builtin_clzll(v | 1)) * 1233 >> 12;
+
+	return n + (v >= least[n]);
+}
+
+static size_t
 put_uint(char *out, uint64_t v)
 {
-	char tmp[20];
-	size_t at = sizeof(tmp);
+	size_t n = count_digits(v), at = n;
 
 	while (v >= 100) {
 		at -= 2;
-		memcpy(tmp + at, digit_pairs + 2 * (v % 100), 2);
+		memcpy(out + at, digit_pairs + 2 * (v % 100), 2);
 		v /= 100;
 	}
-	if (v >= 10) {
-		at -= 2;
-		memcpy(tmp + at, digit_pairs + 2 * v, 2);
-	} else {
-		tmp[--at] = (char)('0' + v);
-	}
-	memcpy(out, tmp + at, sizeof(tmp) - at);
-	return sizeof(tmp) - at;
+	if (at == 2)
+		memcpy(out, digit_pairs + 2 * v, 2);
+	else
+		out[0] = (char)('0' + v);
+	return n;
 }
 
 size_t
