@@ -655,13 +655,14 @@ class Test:
             p.start()
             self.begun.set()
             # Sometimes one is killed that is not at work yet.
-            if kills >= last or order or r.random() < 0.85:
+            due = again is not None and (kills >= last or kills >= 3 and self.loaded())
+            if kills >= last or order or r.random() < 0.85 or due:
                 if not self.wait(60, lambda: p.logged('msg="?streaming') or p.dead()):
                     self.wrong("the reader does not stream")
                     return
             if kills >= last and again is None:
                 break
-            if again is not None and (kills >= last or kills >= 3 and self.loaded()):
+            if due:
                 if not self.reload(again):
                     return
                 again = None
