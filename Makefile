@@ -45,6 +45,9 @@ READ	= $(call objects,cmd/pgcdc-read) $(HTTP)
 MAP	= $(call objects,cmd/pgcdc-map)
 WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
+# One script of these, in this order.
+PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir signals mapping pipeline options \
+	snapshot run main)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
@@ -72,9 +75,9 @@ $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 $(B)/bin/pgcdc-cat: $(CAT) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(CAT) $(COMMON) -lyajl -lmsgpackc -lbsd -lm
-$(B)/bin/pgcdc: cmd/pgcdc/pgcdc.sh Makefile
+$(B)/bin/pgcdc: $(PGCDC) Makefile
 	@mkdir -p $(@D)
-	sed 's/@VERSION@/$(VERSION)/' cmd/pgcdc/pgcdc.sh >$@.tmp
+	cat $(PGCDC) | sed 's/@VERSION@/$(VERSION)/' >$@.tmp
 	chmod 755 $@.tmp
 	mv $@.tmp $@
 

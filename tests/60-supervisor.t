@@ -7,7 +7,9 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-pgcdc=$TOP/cmd/pgcdc/pgcdc.sh
+# Without the programs beside it, which it would prefer.
+pgcdc=$T/pgcdc
+cp "$BUILD/bin/pgcdc" "$pgcdc"
 
 # The stand-ins.  Each notes its pid and arguments, its environment and its signals in
 # $PGCDC_TEST, and does what $PGCDC_TEST/NAME.do says.  The reader writes E at TERM; the

@@ -1,0 +1,249 @@
+# The pipeline ----------------------------------------------------------------------
+
+# Run by the stage's own shell, after setsid: a session of its own keeps a terminal's
+# signals away from it, and makes a process group that can be ended as a whole.
+# shellcheck disable=SC2016 # expanded there
+_become='
+	gen=$1 dir=$2 stage=$3
+	shift 3
+	read -r stat <"/proc/$$/stat"
+	started() { start=${20}; }
+	started ${stat##*) }
+	echo $$ >"$dir/$stage.pid"
+	echo "$$ $start" >"$gen/$stage.pid"
+	[ ! -e "$gen/forced" ] || exit 111
+	[ "$stage" != read ] || [ ! -e "$gen/drain" ] || exit 0
+	exec "$@"'
+
+# stage STAGE COMMAND…: run one and report its exit status.
+stage()
+{
+	trap : HUP INT TERM
+	_stage=$1
+	shift
+	_rc=127
+	if command -v "$1" >/dev/null; then
+		(
+			exec 2>&5 5>&-
+			exec setsid sh -c "$_become" pgcdc-stage "$_gen" "$_rundir" "$_stage" "$@"
+		)
+		_rc=$?
+	fi
+	# What a mapper of one's own may have left of its group would keep the pipes open.
+	_pid=
+	read -r _pid _since <"$_gen/$_stage.pid"
+	[ -z "$_pid" ] || kill -s KILL -- "-$_pid"
+	rm -f "$_gen/$_stage.pid" "$_rundir/$_stage.pid"
+	echo "$_stage $_rc" >&3
+}
+
+stage_read()
+{
+	exec </dev/null 4>&-
+	set -- stage read pgcdc-read -s "$PGCDC_SLOT" -p "$PGCDC_PUBLICATION" \
+	    -a "$_rundir/ack.sock" --control "$_rundir/ctl.sock" --state "$_state_file" \
+	    --drain "${_drain%.*}"
+	[ -z "$PGCDC_SNAPSHOT" ] || set -- "$@" --snapshot "$PGCDC_SNAPSHOT"
+	[ -z "$PGCDC_METRICS_READ" ] || set -- "$@" --metrics "$PGCDC_METRICS_READ"
+	[ "$_verbose" -eq 0 ] || set -- "$@" -v
+	with_words "$PGCDC_READ_OPTIONS" "$@"
+}
+
+stage_map()
+{
+	exec 4>&-
+	if [ -n "$PGCDC_MAP_COMMAND" ]; then
+		set -- stage map sh -c "$PGCDC_MAP_COMMAND"
+	else
+		set -- stage map pgcdc-map -m "$_rundir/mapping"
+		[ "$_verbose" -eq 0 ] || set -- "$@" -v
+	fi
+	"$@"
+}
+
+stage_write()
+{
+	exec >&4 4>&-
+	set -- stage write esbulk-write
+	for _url in $PGCDC_ES_URL; do
+		set -- "$@" -u "$_url"
+	done
+	set -- "$@" -a "$_rundir/ack.sock"
+	[ -z "$PGCDC_DEAD_LETTER" ] || set -- "$@" --dead-letter "$PGCDC_DEAD_LETTER"
+	[ "$_verbose" -eq 0 ] || set -- "$@" -v
+	with_words "$PGCDC_WRITE_OPTIONS" "$@"
+}
+
+# Reads the statuses.  The first stage that ends takes the others with it, by end of
+# file and a closed socket; the time for that is bounded.
+collect()
+{
+	trap '' HUP INT TERM
+	exec 4>&- 7>&- 8>&- 9>&-
+	_n=0
+	while [ "$_n" -lt 3 ] && read -r _stage _rc; do
+		[ -e "$_gen/forced" ] && _rc="$_rc forced"
+		echo "$_stage $_rc" >>"$_gen/status"
+		_n=$((_n + 1))
+		[ "$_n" -ne 1 ] || aside end_pipeline "$_gen" "$_bound"
+	done
+}
+
+# await PID: its end; traps run meanwhile.
+await()
+{
+	while :; do
+		wait "$1" 2>/dev/null
+		_rc=$?
+		[ "$_rc" -gt 128 ] || return 0
+		kill -0 "$1" 2>/dev/null || break
+	done
+	# Ended by a signal, or just when the trap came: then its status is still to be had.
+	wait "$1" 2>/dev/null
+	set -- $?
+	[ "$1" -eq 127 ] || _rc=$1
+}
+
+# bounded COMMAND…: run it so that a TERM ends it at once; its status is in _rc.
+bounded()
+{
+	(
+		exec 7>&- 9>&-
+		"$@"
+	) &
+	_nap=$!
+	[ "$_stop" -eq 0 ] || kill -s KILL "$_nap" 2>/dev/null
+	await "$_nap"
+	_nap=
+}
+
+# Run the pipeline once, to its end; what came of it is in its directory.  1: a TERM
+# came first.
+run_pipeline()
+{
+	_count=$((_count + 1))
+	mkdir "$_own/$_count" || die 111 'cannot write to the run directory'
+	rm -f "$_rundir/ack.sock" "$_rundir/ctl.sock"
+	: >"$_own/$_count/status"
+	exec 8>"$_own/$_count/lock"
+	flock 8
+	echo "$_own/$_count" >"$_own/current"
+	_gen=$_own/$_count
+	if [ "$_stop" -gt 0 ]; then
+		exec 8>&-
+		return 1
+	fi
+	log debug 'the pipeline starts' pipeline "$_gen"
+	{
+		trap : HUP INT TERM
+		# The shells say "Killed" on their own; collect() knows already.
+		exec 3>&1 5>&2 2>/dev/null 7>&- 9>&-
+		stage_read | stage_map | stage_write
+	} | collect &
+	_collector=$!
+	exec 8>&-
+	await "$_collector"
+	# Nothing may be left, whatever happened to the shells between.
+	(
+		exec 7>&- 9>&-
+		end_pipeline "$_gen" 2
+	) &
+	await $!
+	[ "$_rc" -eq 0 ] || finish 111
+}
+
+# What to do now: _verdict is ended, stopped, failed, again or restart.
+judge()
+{
+	_first='' _cause='' _permanent='' _exits='' _zeros=0
+	while read -r _stage _rc _forced; do
+		_exits="$_exits${_exits:+ }$_stage=$_rc"
+		case $_rc in
+		0)
+			_zeros=$((_zeros + 1))
+			continue
+			;;
+		100 | 126 | 127) _permanent=${_permanent:-$_stage $_rc} ;;
+		111) ;;
+		# The others of the three end with 111 for the sake of the one that broke.
+		*) [ -n "$_forced" ] || _cause=${_cause:-$_stage $_rc} ;;
+		esac
+		_first=${_first:-$_stage $_rc}
+	done <"$_gen/status"
+	_cause=${_cause:-${_first:-unknown 111}}
+	if [ -n "$_permanent" ]; then
+		_verdict=failed _cause=$_permanent
+	elif [ "$_stop" -gt 0 ]; then
+		_verdict=stopped
+	elif [ -e "$_gen/reload" ]; then
+		_verdict=again
+	elif [ "$_zeros" -eq 3 ]; then
+		_verdict=ended
+	else
+		_verdict=restart
+	fi
+	_stage=${_cause% *} _rc=${_cause#* }
+}
+
+# What changes when the ack frontier moves.
+frontier()
+{
+	[ ! -e "$_state_file" ] || cksum <"$_state_file"
+}
+
+# The delay doubles while the frontier stands still.
+back_off()
+{
+	_mark_now=$(frontier)
+	if [ "$_delay" -eq 0 ] || [ "$_mark_now" != "$_mark" ]; then
+		_delay=$_delay_min
+	else
+		_delay=$((_delay * 2))
+		[ "$_delay" -le "$_delay_max" ] || _delay=$_delay_max
+	fi
+	_mark=$_mark_now
+	_random=$(od -An -N2 -tu2 /dev/urandom)
+	seconds $((_delay / 2 + _delay * _random / 131070))
+	set --
+	_signal=$(kill -l "$_rc" 2>/dev/null)
+	[ "$_rc" -le 128 ] || [ -z "$_signal" ] || set -- signal "$_signal"
+	log warn 'the pipeline broke: all three are started again' \
+	    stage "$_stage" +exit "$_rc" "$@" exits "$_exits" +delay "$_seconds"
+	# A sleep that ends with this shell, however that does.
+	# The point of its seconds is a comma in some languages.
+	bounded env LC_ALL=C flock -w "$_seconds" "$_own/alive" true
+}
+
+supervise()
+{
+	_count=0 _delay=0
+	_mark=$(frontier)
+	while [ "$_stop" -eq 0 ]; do
+		run_pipeline || break
+		judge
+		rm -rf "$_gen"
+		_gen=
+		case $_verdict in
+		ended)
+			log info 'the stream ended, all is stored'
+			finish 0
+			;;
+		failed)
+			case $_rc in
+			100) set -- 'stopped: a permanent error' ;;
+			*) set -- 'stopped: the program is not found or not executable' ;;
+			esac
+			die 100 "$1" stage "$_stage" +exit "$_rc" exits "$_exits"
+			;;
+		stopped)
+			[ "$_stop" -gt 1 ] || [ "$_zeros" -ne 3 ] || break
+			log warn 'stopped, not all stages ended in order' exits "$_exits"
+			finish 111
+			;;
+		restart) back_off ;;
+		esac
+	done
+	log info 'stopped'
+	finish 0
+}
+
