@@ -100,21 +100,6 @@ write_at(const struct spools *ss, struct spool *s, const void *data, size_t n)
 	return 0;
 }
 
-/* Nothing is in memory any more. */
-static void
-let_go(struct spools *ss, struct spool *s)
-{
-	ss->memory -= s->mem.len;
-	s->mem.len = 0;
-	if (s->mem.cap > ss->spare.cap && s->mem.cap <= 2 * ss->own) {
-		struct buf larger = s->mem;
-
-		s->mem = ss->spare;
-		ss->spare = larger;
-	}
-	buf_free(&s->mem);
-}
-
 /* What is in memory goes to the file. */
 static int
 spill(struct spools *ss, struct spool *s)
@@ -123,7 +108,8 @@ spill(struct spools *ss, struct spool *s)
 		return -1;
 	if (write_at(ss, s, s->mem.data, s->mem.len) != 0)
 		return -1;
-	let_go(ss, s);
+	ss->memory -= s->mem.len;
+	buf_free(&s->mem);
 	return 0;
 }
 
@@ -161,10 +147,6 @@ spool_add(struct spools *ss, struct spool *s, char letter, const char *body, siz
 	while (ss->memory + record > ss->limit)
 		if (spill_largest(ss) != 0)
 			return -1;
-	if (s->mem.cap == 0) {
-		s->mem = ss->spare;
-		ss->spare = (struct buf) { 0 };
-	}
 	buf_reserve(&s->mem, record);
 	buf_add(&s->mem, &n, sizeof(n));
 	buf_addc(&s->mem, letter);
@@ -225,11 +207,12 @@ bytes(struct spool *s, uint64_t pos, size_t n)
 static void
 empty(struct spools *ss, struct spool *s)
 {
-	let_go(ss, s);
+	ss->memory -= s->mem.len;
 	if (s->fd >= 0)
 		(void)close(s->fd); /* nothing in it is needed */
 	s->fd = -1;
 	s->file_len = 0;
+	buf_free(&s->mem);
 	buf_free(&s->window);
 }
 
@@ -278,7 +261,6 @@ spools_clear(struct spools *ss)
 {
 	while (ss->count > 0)
 		spool_drop(ss, ss->list[ss->count - 1]);
-	buf_free(&ss->spare);
 	free(ss->list);
 	ss->list = NULL;
 	ss->cap = 0;

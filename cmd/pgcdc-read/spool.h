@@ -34,8 +34,6 @@ struct spools {
 	size_t limit;  /* bytes in memory, over all */
 	size_t own;    /* and of a single one: at first a quarter of that */
 	size_t memory; /* bytes in memory now */
-	/* What one held last, for the next: new memory is a page fault for each 4 kB of it. */
-	struct buf spare;
 	struct spool **list;
 	size_t count, cap;
 };
