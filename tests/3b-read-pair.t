@@ -377,6 +377,19 @@ if pg_server binaries "$major" >"$T/null" 2>&1; then
 	wait_for 'the standby has it' 30 synchronized
 	id2=$(insert)
 	wait_for 'another row' 20 has moved "$id2"
+	# A slot of the standby's own.
+	on_s "SELECT pg_create_logical_replication_slot('there', 'pgoutput')" >"$T/there" &
+	there=$!
+	made() {
+		sql 'SELECT pg_log_standby_snapshot()' >"$T/null"
+		[ -s "$T/there" ]
+	}
+	wait_for 'a slot on the standby' 30 made
+	wait "$there"
+	PGPORT=$s_port exits 100 'tables are not loaded from a standby' \
+	    timeout 60 pgcdc-read -s there -p p -o "$T/there.frames" --snapshot initial
+	like "$(cat "$T/err")" ' error .*cannot be loaded from a standby.*remedy=.*primary.*never' 'says so'
+	on_s "SELECT pg_drop_replication_slot('there')" >"$T/null"
 	# A fast stop sends the standby what there is.
 	pg_server stop "$a" fast
 	on_s 'SELECT pg_promote()' >"$T/null"
