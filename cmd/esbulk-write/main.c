@@ -1,6 +1,7 @@
 #include "exitcode.h"
 #include "fdio.h"
 #include "options.h"
+#include "sandbox.h"
 #include "writer.h"
 
 int
@@ -11,5 +12,6 @@ main(int argc, char **argv)
 	if (fd_open_standard() != 0)
 		return EXIT_TEMPORARY;
 	options_parse(argc, argv, &o);
+	sandbox_enter(SANDBOX_CLIENT);
 	return writer_run(&o);
 }

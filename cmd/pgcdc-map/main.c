@@ -13,6 +13,7 @@
 #include "mapper.h"
 #include "mapping.h"
 #include "options.h"
+#include "sandbox.h"
 #include "sig.h"
 
 /* Output is written when this much waits, or nothing whole is left to map. */
@@ -143,6 +144,7 @@ run(const struct mapping *m)
 	fd_prepare(STDIN_FILENO);
 	s.out.nonblocking = fd_prepare(STDOUT_FILENO);
 	mapper_init(&s.mapper, m, &s.out.buf);
+	sandbox_enter(SANDBOX_FILTER);
 	do {
 		bool more = false;
 

@@ -5,6 +5,7 @@
 #include "options.h"
 #include "reader.h"
 #include "request.h"
+#include "sandbox.h"
 
 int
 main(int argc, char **argv)
@@ -16,6 +17,7 @@ main(int argc, char **argv)
 	/* What a large row needed goes back to the system behind it, whatever came before. */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	options_parse(argc, argv, &o);
+	sandbox_enter(SANDBOX_CLIENT);
 	if (o.request != NULL)
 		return request_send(o.control_path, o.request);
 	return reader_run(&o);
