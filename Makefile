@@ -84,6 +84,10 @@ $(B)/bin/pgcdc: $(PGCDC) Makefile
 $(B)/tests/standin: $(STANDIN) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(STANDIN) $(COMMON) -lmicrohttpd -lz -lmsgpackc -lbsd -lm
+# Without what the programs are compiled for, sanitizers above all.
+$(B)/tests/preload.so: tests/faults/preload.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 $(B)/tests/measure: $(B)/obj/tests/bench/measure.o
 	@mkdir -p $(@D)
 	$(LINK) $^
@@ -131,7 +135,7 @@ $(B)/obj/%.o: %.c
 	$(COMPILE) $<
 
 # The tests' own programs.
-tests: $(B)/tests/standin $(B)/tests/expr $(B)/tests/measure $(UNIT) $(FUZZ)
+tests: $(B)/tests/standin $(B)/tests/expr $(B)/tests/measure $(B)/tests/preload.so $(UNIT) $(FUZZ)
 
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.

@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "buf.h"
+#include "yajl_memory.h"
 
 /*
  * So many braces are in an element, at most, of those of which the ends are looked for.  The
@@ -203,7 +204,7 @@ answer_new(const struct items *items, answer_item_fn *fn, void *arg)
 {
 	struct answer *a = xcalloc(1, sizeof(*a));
 
-	a->yajl = yajl_alloc(&callbacks, NULL, a);
+	a->yajl = yajl_alloc(&callbacks, &yajl_memory, a);
 	if (a->yajl == NULL)
 		oom();
 	a->next = items->first;

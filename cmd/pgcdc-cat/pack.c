@@ -9,6 +9,7 @@
 #include "surrogate.h"
 #include "tag.h"
 #include "utf8.h"
+#include "yajl_memory.h"
 
 #define LONG_LINE ((size_t)1 << 20)
 
@@ -416,7 +417,7 @@ yajl_says(struct packer *k, const char *line, size_t len)
 static void
 start_yajl(struct packer *k)
 {
-	k->yajl = yajl_alloc(&callbacks, NULL, k);
+	k->yajl = yajl_alloc(&callbacks, &yajl_memory, k);
 	if (k->yajl == NULL)
 		oom();
 	yajl_config(k->yajl, yajl_allow_multiple_values, 1);
