@@ -10,13 +10,16 @@
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical and curl
-#   make install    PREFIX (/usr/local) and DESTDIR as usual
+#   make install    PREFIX (/usr/local) and DESTDIR as usual; make uninstall removes it
+#   make deb        a Debian package, in build/deb; it needs debhelper
 
 VERSION	= 0.1.0
 PREFIX	= /usr/local
 DESTDIR	=
 MANDIR	= $(PREFIX)/share/man
 DOCDIR	= $(PREFIX)/share/doc/pgcdc
+BASHDIR	= $(PREFIX)/share/bash-completion/completions
+UNITDIR	= $(PREFIX)/lib/systemd/system
 
 CC	= cc
 CFLAGS	= -O2 -g
@@ -36,6 +39,7 @@ PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/pgcdc-map $(B)/bin/esbulk-write \
 MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1
 MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
 MAN7	= man/pgcdc.7
+UNIT_FILE = examples/systemd/pgcdc@.service
 
 objects	= $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1)/*.c)))
 # What needs a library of its own goes only where it is used.
@@ -187,17 +191,41 @@ bench: all tests
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
-	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(DOCDIR)
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(MAN1) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(MAN5) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(MAN7) $(DESTDIR)$(MANDIR)/man7
+	install -m 644 completion/pgcdc.bash $(DESTDIR)$(BASHDIR)/pgcdc
+	for program in $(filter-out pgcdc,$(notdir $(PROGRAMS))); do \
+	    ln -sf pgcdc $(DESTDIR)$(BASHDIR)/$$program; done
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' $(UNIT_FILE) >$(DESTDIR)$(UNITDIR)/$(notdir $(UNIT_FILE))
+	chmod 644 $(DESTDIR)$(UNITDIR)/$(notdir $(UNIT_FILE))
+	rm -rf $(DESTDIR)$(DOCDIR)/examples
 	cp -R README.md LICENSE examples $(DESTDIR)$(DOCDIR)
+
+# What install made, and the folders that are the project's own.
+uninstall:
+	cd $(DESTDIR)$(PREFIX)/bin && rm -f $(notdir $(PROGRAMS))
+	cd $(DESTDIR)$(MANDIR) && rm -f $(MAN1:man/%=man1/%) $(MAN5:man/%=man5/%) $(MAN7:man/%=man7/%)
+	cd $(DESTDIR)$(BASHDIR) && rm -f $(notdir $(PROGRAMS))
+	rm -f $(DESTDIR)$(UNITDIR)/$(notdir $(UNIT_FILE))
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+# In a copy, for a package is built with options of its own.
+deb:
+	rm -rf $(B)/deb
+	mkdir -p $(B)/deb/pgcdc-$(VERSION)
+	cp -R LICENSE Makefile README.md cmd common completion debian examples man \
+	    $(B)/deb/pgcdc-$(VERSION)
+	cd $(B)/deb/pgcdc-$(VERSION) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
+	rm -rf $(B)/deb/pgcdc-$(VERSION)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests check check-matrix check-long asan fuzz fuzzers demo bench install clean
+.PHONY: all tests check check-matrix check-long asan fuzz fuzzers demo bench install \
+	uninstall deb clean
 .SECONDARY:
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)
