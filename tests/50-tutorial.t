@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tutorial's case, by the files in examples/tutorial as they stand: its SQL, its
 # least-privilege user, its settings and its mapping, into a real node.  Only the ports
-# are others.
+# and the place of its files are others.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,9 +30,10 @@ is "$(sql 'SELECT pubinsert, pubupdate, pubdelete, pubtruncate, puballtables FRO
 is "$(sql "SELECT string_agg(tablename, ' ') FROM pg_publication_tables")" users 'of users alone'
 
 sed "s|^PGCDC_ES_URL=.*|PGCDC_ES_URL=$PGCDC_TEST_ES_URL|
-    s|^PGCDC_MAPPING=.*|PGCDC_MAPPING=$TOP/examples/tutorial/mapping.yml|" \
+    s|^PGCDC_MAPPING=.*|PGCDC_MAPPING=$TOP/examples/tutorial/mapping.yml|
+    s|^PGCDC_METRICS_READ=.*|PGCDC_METRICS_READ=127.0.0.1:0|
+    s|^PGCDC_RUNDIR=.*|PGCDC_RUNDIR=$RUNDIR|; s|=es_cdc_slot[.]|=$T/es_cdc_slot.|" \
     "$TOP/examples/tutorial/pgcdc.conf" >"$T/pgcdc.conf"
-echo "PGCDC_RUNDIR=$RUNDIR" >>"$T/pgcdc.conf"
 pipeline_start
 is "$(sql "SELECT usename FROM pg_stat_activity JOIN pg_replication_slots ON pid = active_pid")" \
     es_cdc_user 'it is that user who streams'
