@@ -361,7 +361,8 @@ ok 'pgcdc(1): the password file' grep -qx PGPASSFILE=/etc/pgcdc/pgpass "$d/pgcdc
 example 'examples/pgcdc.conf' "$(cat "$TOP/examples/pgcdc.conf")" \
     "<-u><http://127.0.0.1:9200><-a><$T/$((n_fresh + 1))/run/ack.sock>"
 example 'examples/tutorial' "$(cat "$TOP/examples/tutorial/pgcdc.conf")" "$(printf '<%s>' \
-    -u http://127.0.0.1:9200 -a "$T/$((n_fresh + 1))/run/ack.sock" --batch-docs 10000)"
+    -u http://127.0.0.1:9200 -a "$T/$((n_fresh + 1))/run/ack.sock" \
+    --dead-letter es_cdc_slot.dead --batch-docs 10000)"
 ok 'examples/tutorial: the reader' \
     grep -q '<es_cdc_slot><-p><es_cdc_publication>.*<--slot-check-interval><3000>' \
     "$d/pgcdc-read.args"
