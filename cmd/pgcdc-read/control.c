@@ -248,7 +248,7 @@ serve(struct reader *r, const struct pollfd *p, bool idle)
 	c->serving = true;
 	for (size_t i = 0; i < CONTROL_CLIENTS && code == GO_ON; i++)
 		if (p[i + 1].fd >= 0 && p[i + 1].fd == c->client[i].fd && p[i + 1].revents != 0 &&
-		    (!idle || asks_for_status(&c->client[i])))
+		    (!idle || r->server.standby || asks_for_status(&c->client[i])))
 			code = serve_client(r, &c->client[i]);
 	if (p[0].revents != 0)
 		take_client(c);

@@ -49,7 +49,10 @@ int control_open(struct reader *) __attribute__((warn_unused_result));
 void control_poll(const struct reader *, struct pollfd *);
 int control_serve(struct reader *, const struct pollfd *) __attribute__((warn_unused_result));
 
-/* While the reader waits for the server: answer those who ask for nothing but the status. */
+/*
+ * While the reader waits for the server: answer those who ask for nothing but the status; while
+ * it stands by, which may be for ever, answer all.
+ */
 void control_idle(struct reader *);
 
 void control_close(struct reader *);

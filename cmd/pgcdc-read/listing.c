@@ -486,7 +486,9 @@ snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trou
 	*n = 0;
 	*code = GO_ON;
 	if (!session_streams(r) || r->ended != NULL) {
-		*trouble = xstrdup("there is no connection to the server now");
+		*trouble = xstrdup(r->server.standby
+		        ? "another reader has the slot: ask that one"
+		        : "there is no connection to the server now");
 		return false;
 	}
 	*code = look_for_standby(r, &standby);
