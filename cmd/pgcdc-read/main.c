@@ -1,5 +1,6 @@
 #include <malloc.h>
 
+#include "check.h"
 #include "exitcode.h"
 #include "fdio.h"
 #include "options.h"
@@ -20,5 +21,11 @@ main(int argc, char **argv)
 	sandbox_enter(SANDBOX_CLIENT);
 	if (o.request != NULL)
 		return request_send(o.control_path, o.request);
+	switch (o.errand) {
+	case ERRAND_CHECK: return check_run(&o);
+	case ERRAND_SETUP: return check_setup(&o);
+	case ERRAND_DROP: return check_drop(&o);
+	case ERRAND_NONE: break;
+	}
 	return reader_run(&o);
 }

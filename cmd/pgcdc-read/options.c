@@ -39,6 +39,10 @@ enum {
 	OPT_CONTROL,
 	OPT_REQUEST,
 	OPT_METRICS,
+	OPT_CHECK,
+	OPT_SETUP,
+	OPT_DROP,
+	OPT_FINDINGS,
 };
 
 static const struct option longopts[] = {
@@ -73,6 +77,10 @@ static const struct option longopts[] = {
 	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "request", required_argument, NULL, OPT_REQUEST },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "setup", optional_argument, NULL, OPT_SETUP },
+	{ "drop", optional_argument, NULL, OPT_DROP },
+	{ "findings", no_argument, NULL, OPT_FINDINGS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -117,6 +125,10 @@ static const char usage_text[] =
     "      --metrics [ADDRESS:]PORT answer requests for /metrics and /status (of 127.0.0.1)\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
+    "      --check                  look for what is missing, say how to mend it, and end\n"
+    "      --setup[=print]          make publication and slot, or show the SQL, and end\n"
+    "      --drop[=print]           the reverse\n"
+    "      --findings               what these say, for programs: four fields with tabs\n"
     "  -v, --verbose                say more\n"
     "  -h, --help                   this text\n"
     "  -V, --version                the version\n";
@@ -268,6 +280,18 @@ take_snapshot(struct options *o, int c, const char *arg)
 }
 
 static void
+take_errand(struct options *o, enum errand errand, const char *arg)
+{
+	if (o->errand != ERRAND_NONE && o->errand != errand)
+		usage_error("give one of", "--check, --setup, --drop");
+	if (arg != NULL && strcmp(arg, "print") != 0)
+		usage_error("not the option's word, which is print",
+		    errand == ERRAND_SETUP ? "--setup" : "--drop");
+	o->errand = errand;
+	o->print |= arg != NULL;
+}
+
+static void
 take_long(struct options *o, int c, const char *arg)
 {
 	switch (c) {
@@ -294,6 +318,10 @@ take_long(struct options *o, int c, const char *arg)
 		o->spool_mem = (size_t)number(arg, "--spool-mem", 0, (long)1 << 40);
 		break;
 	case OPT_SPOOL_DIR: o->spool_dir = arg; break;
+	case OPT_CHECK: take_errand(o, ERRAND_CHECK, NULL); break;
+	case OPT_SETUP: take_errand(o, ERRAND_SETUP, arg); break;
+	case OPT_DROP: take_errand(o, ERRAND_DROP, arg); break;
+	case OPT_FINDINGS: o->findings = true; break;
 	default: take_snapshot(o, c, arg);
 	}
 }

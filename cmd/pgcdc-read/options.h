@@ -34,6 +34,9 @@ struct options {
 	const char *control_path;   /* or NULL */
 	const char *metrics;        /* where to listen, or NULL */
 	const char *request;        /* for the reader that listens there; or NULL */
+	enum errand { ERRAND_NONE, ERRAND_CHECK, ERRAND_SETUP, ERRAND_DROP } errand;
+	bool print;    /* of the latter two: only show what they would do */
+	bool findings; /* in the form for programs */
 	int proto; /* 0: the newest that the server has */
 	size_t spool_mem; /* bytes */
 	const char *spool_dir;

@@ -75,7 +75,7 @@ has_any(const char *words, const char *const *list, size_t n)
  * knows a server that starts or stops in every language, but asks only now.
  */
 enum pg_status
-pg_connect_failed(PGconn *conn, const char *conninfo, bool second)
+pg_connect_judge(PGconn *conn, const char *conninfo, bool second)
 {
 	static const char *const permanent[] = { "FATAL:", "invalid", "missing \"=\"",
 		"unterminated", "unrecognized", "could not match", "definition of service",
@@ -92,7 +92,7 @@ pg_connect_failed(PGconn *conn, const char *conninfo, bool second)
 		"recovery state", "terminating connection", "read-only", "hot standby",
 		/* One of several hosts. */
 		"Connection refused", "timed out", "unreachable", "No route" };
-	const char *words = PQerrorMessage(conn), *remedy = NULL;
+	const char *words = PQerrorMessage(conn);
 	enum pg_status status = PG_TEMPORARY;
 	PGPing ping;
 
@@ -109,6 +109,15 @@ pg_connect_failed(PGconn *conn, const char *conninfo, bool second)
 		if (ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE)
 			status = PG_TEMPORARY;
 	}
+	return status;
+}
+
+enum pg_status
+pg_connect_failed(PGconn *conn, const char *conninfo, bool second)
+{
+	enum pg_status status = pg_connect_judge(conn, conninfo, second);
+	const char *words = PQerrorMessage(conn), *remedy = NULL;
+
 	if (strstr(words, "replication role") != NULL || strstr(words, "WAL sender") != NULL)
 		remedy = "as a superuser: ALTER ROLE the_user REPLICATION";
 	else if (strstr(words, "password authentication failed") != NULL)

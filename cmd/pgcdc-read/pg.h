@@ -45,6 +45,8 @@ enum pg_status pg_connect(const struct pg_wait *, const char *conninfo, bool rep
 PGconn *pg_connect_begin(const char *conninfo, bool replication, const PGconn *peer,
     const char *name);
 enum pg_status pg_connect_failed(PGconn *, const char *conninfo, bool second);
+/* The same without a word. */
+enum pg_status pg_connect_judge(PGconn *, const char *conninfo, bool second);
 extern const char pg_settings[];
 
 /*
