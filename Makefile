@@ -51,7 +51,7 @@ WRITE	= $(call objects,cmd/esbulk-write)
 CAT	= $(call objects,cmd/pgcdc-cat)
 # One script of these, in this order.
 PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir signals mapping pipeline options \
-	snapshot run main)
+	snapshot run check setup drop main)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))

@@ -132,8 +132,8 @@ static void
 not_writable(struct findings *f, const char *name, const char *directory, const char *what,
     const char *advice)
 {
-	const struct passwd *user = getpwuid(geteuid());
 	int why = errno;
+	const struct passwd *user = getpwuid(geteuid());
 	struct buf b = { 0 };
 
 	if (why == ENOENT)

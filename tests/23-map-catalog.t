@@ -69,7 +69,7 @@ is "$(cat out)" '' 'and nothing printed'
 exits 0 'no rights on the tables are needed' \
     pgcdc-map -m m.yml -d "options='-c role=${ID}_poor'" -p p --check
 rules 'table: public.users, index: users' 'table: public.books, index: books'
-says 0 '3:5: warning: table "public.books" is in no publication that is read: ALTER PUBLICATION … ADD TABLE' \
+says 0 '3:5: warning: table "public.books" is in no publication that is read; ALTER PUBLICATION p ADD TABLE public.books' \
     'a table that is not published'
 sql 'CREATE PUBLICATION p2 FOR TABLE books'
 exits 0 'without -p all publications count' pgcdc-map -m m.yml -d '' --check
@@ -116,7 +116,7 @@ CREATE TABLE part_3 (id int NOT NULL, k int NOT NULL, a text, PRIMARY KEY (id, k
 ALTER TABLE part ATTACH PARTITION part_3 FOR VALUES IN (3);
 CREATE PUBLICATION p FOR TABLE part WITH (publish_via_partition_root = true)'
 rules 'table: public.part, index: a'
-says 100 '2:5: table public.part: partition public.part_3 has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL' \
+says 100 '2:5: table public.part: partition public.part_3 has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or ALTER TABLE public.part_3 REPLICA IDENTITY FULL' \
     'a partition without an identity'
 is "$(sql "INSERT INTO part VALUES (3, 'x', 1); UPDATE part SET a = 'y'" 2>&1 | grep -c 'does not have a replica identity')" 1 \
     'PostgreSQL does refuse its updates'
@@ -287,11 +287,11 @@ CREATE TABLE nothing (a int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY N
 CREATE PUBLICATION p FOR TABLE nokey, deferred, nothing'
 rules 'table: public.nokey, index: a' 'table: public.deferred, index: a' 'table: public.nothing, index: a'
 says 100 '2:5: table public.nokey: it has no primary key, so its rule needs an "id", such as id: "{a}"
-2:5: table public.nokey has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL
+2:5: table public.nokey has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or ALTER TABLE public.nokey REPLICA IDENTITY FULL
 3:5: warning: table public.deferred: index, id or routing needs column "a", which is outside the replica identity: updates and deletes without it are rejected; ALTER TABLE public.deferred REPLICA IDENTITY FULL
-3:5: table public.deferred has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL
+3:5: table public.deferred has no replica identity, for want of a primary key that is not deferrable, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or ALTER TABLE public.deferred REPLICA IDENTITY FULL
 3:5: warning: table public.deferred: the unique index of the id'\''s columns, "deferred_pkey", is deferrable: several rows may pass through one id, and the document of one be lost
-4:5: table public.nothing has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or REPLICA IDENTITY FULL' \
+4:5: table public.nothing has REPLICA IDENTITY NOTHING, and publication p has its updates or deletes: PostgreSQL refuses them; give it a primary key, or ALTER TABLE public.nothing REPLICA IDENTITY FULL' \
     'no key, no identity'
 is "$(sql 'UPDATE nothing SET a = 2' 2>&1 | grep -c 'does not have a replica identity')" 1 \
     'PostgreSQL does refuse them'

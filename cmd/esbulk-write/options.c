@@ -42,6 +42,11 @@ enum {
 	OPT_DEAD_LETTER,
 	OPT_DEAD_LETTER_LIMIT,
 	OPT_GIVE_UP,
+	OPT_CHECK,
+	OPT_SETUP,
+	OPT_DROP,
+	OPT_PRINT,
+	OPT_FINDINGS,
 };
 
 static const struct option longopts[] = {
@@ -78,6 +83,11 @@ static const struct option longopts[] = {
 	{ "dead-letter", required_argument, NULL, OPT_DEAD_LETTER },
 	{ "dead-letter-limit", required_argument, NULL, OPT_DEAD_LETTER_LIMIT },
 	{ "give-up", required_argument, NULL, OPT_GIVE_UP },
+	{ "check", optional_argument, NULL, OPT_CHECK },
+	{ "setup", required_argument, NULL, OPT_SETUP },
+	{ "drop", required_argument, NULL, OPT_DROP },
+	{ "print", no_argument, NULL, OPT_PRINT },
+	{ "findings", no_argument, NULL, OPT_FINDINGS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -131,6 +141,11 @@ static const char usage_text[] =
     "                           stop after N dead letters in a row (100), or M in all\n"
     "      --dry-run            send nothing; show it\n"
     "      --give-up SECONDS    try so long what somebody must mend (180)\n"
+    "      --check[=INDEX,...]  look for what is in the way, say how to mend it, and end\n"
+    "      --setup OWNER        put the templates, as OWNER's, and end\n"
+    "      --drop OWNER         remove OWNER's templates, and end\n"
+    "      --print              of these two: show the requests instead\n"
+    "      --findings           what these say, for programs: four fields with tabs\n"
     "  -v, --verbose            say more\n"
     "  -h, --help               this text\n"
     "  -V, --version            the version\n";
@@ -305,6 +320,33 @@ merge_rejects(const char *word)
 }
 
 static void
+set_errand(struct options *o, enum errand errand, const char *owner)
+{
+	if (o->errand != ERRAND_NONE && o->errand != errand)
+		usage_error("give one of --check, --setup and --drop", NULL);
+	o->errand = errand;
+	if (owner != NULL && *owner == '\0')
+		usage_error("whose templates?", errand == ERRAND_SETUP ? "--setup" : "--drop");
+	o->owner = owner;
+}
+
+/* Names of indices hold no commas. */
+static void
+set_check(struct options *o, const char *list)
+{
+	set_errand(o, ERRAND_CHECK, NULL);
+	while (list != NULL && *list != '\0') {
+		size_t n = strcspn(list, ",");
+
+		if (n > 0) {
+			o->indices = xrealloc(o->indices, (o->n_indices + 1) * sizeof(*o->indices));
+			o->indices[o->n_indices++] = xstrndup(list, n);
+		}
+		list += n + (list[n] == ',');
+	}
+}
+
+static void
 show(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
@@ -434,6 +476,11 @@ options_parse(int argc, char **argv, struct options *o)
 		case OPT_GIVE_UP:
 			o->give_up_us = 1000000 * (int64_t)number(optarg, "--give-up", 0, 86400);
 			break;
+		case OPT_CHECK: set_check(o, optarg); break;
+		case OPT_SETUP: set_errand(o, ERRAND_SETUP, optarg); break;
+		case OPT_DROP: set_errand(o, ERRAND_DROP, optarg); break;
+		case OPT_PRINT: o->print = true; break;
+		case OPT_FINDINGS: o->findings = true; break;
 		case OPT_TYPE: o->type = type_name(optarg); break;
 		case OPT_GZIP: o->gzip = true; break;
 		case 'h': show(usage_text); break;

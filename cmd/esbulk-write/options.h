@@ -36,6 +36,12 @@ struct options {
 	const char *dead_letter; /* or NULL */
 	size_t dead_in_row, dead_total; /* limits; 0: none */
 	bool dry_run; /* nothing is sent */
+	enum errand { ERRAND_NONE, ERRAND_CHECK, ERRAND_SETUP, ERRAND_DROP } errand;
+	char **indices; /* of --check, names or patterns */
+	size_t n_indices;
+	const char *owner; /* of --setup and --drop */
+	bool print;        /* these only show what they would do */
+	bool findings;     /* in the form for programs */
 	bool merge_reject; /* a merge that lacks something is an error */
 	int verbose;
 };

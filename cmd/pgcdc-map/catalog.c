@@ -241,7 +241,7 @@ catalog_read(struct catalog *c, const char *conninfo, const char *publications)
 	const char *attnames;
 	int version;
 
-	*c = (struct catalog) { .named = publications != NULL };
+	*c = (struct catalog) { .named = publications != NULL, .publications = publications };
 	status = catalog_connect(c, conninfo);
 	if (status != CATALOG_OK)
 		return status;

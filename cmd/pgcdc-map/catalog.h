@@ -101,6 +101,7 @@ struct catalog {
 	char **absent; /* publications of -p that do not exist */
 	size_t absents;
 	bool named; /* publications were */
+	const char *publications; /* as they were named, or NULL */
 	struct pg_conn *conn; /* libpq's */
 };
 

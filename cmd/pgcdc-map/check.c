@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "plan.h"
+#include "quote.h"
 
 /* Not in the file. */
 static const struct mark nowhere = { 0, 0 };
@@ -52,6 +53,21 @@ put_flaw(struct buf *b, const struct catalog_table *t, const struct catalog_flaw
 	}
 }
 
+/* What PostgreSQL takes as the table's name, of schema.table. */
+static void
+put_sql_name(struct buf *b, const char *name)
+{
+	size_t n = strcspn(name, ".");
+	char *schema = xstrndup(name, n);
+
+	quote_identifier(b, schema);
+	if (name[n] == '.') {
+		buf_addc(b, '.');
+		quote_identifier(b, name + n + 1);
+	}
+	free(schema);
+}
+
 static const char *
 flaw_remedy(const struct catalog_flaw *f)
 {
@@ -82,17 +98,25 @@ check_flaw(const struct catalog_table *t, const struct catalog_flaw *f, const st
 
 	put_flaw(&b, t, f);
 	if (f->kind == FLAW_PARTITION) {
-		problem_warning(p, at, "%s: old rows come without; ALTER TABLE %s REPLICA IDENTITY %s",
-		    buf_cstr(&b), f->part, t->relation->identity == 'f' ? "FULL" : "…");
+		buf_adds(&b, ": old rows come without; ALTER TABLE ");
+		put_sql_name(&b, f->part);
+		problem_warning(p, at, "%s REPLICA IDENTITY %s", buf_cstr(&b),
+		    t->relation->identity == 'f' ? "FULL" : "…");
 		buf_free(&b);
 		return;
 	}
-	buf_printf(&b, ": PostgreSQL refuses %s; %s",
+	buf_printf(&b, ": PostgreSQL refuses %s; ",
 	    f->kind == FLAW_NONE ? "them"
 	        : !f->delete     ? "updates"
 	        : !f->update     ? "deletes"
-	                         : "updates and deletes",
-	    flaw_remedy(f));
+	                         : "updates and deletes");
+	if (f->kind == FLAW_NONE && f->parts < 2) {
+		buf_adds(&b, "give it a primary key, or ALTER TABLE ");
+		put_sql_name(&b, f->part != NULL ? f->part : t->relation->name);
+		buf_adds(&b, " REPLICA IDENTITY FULL");
+	} else {
+		buf_adds(&b, flaw_remedy(f));
+	}
 	/* Rows that are only inserted do well without. */
 	if (rule == NULL ||
 	    (rule->on[CHANGE_UPDATE] == DO_IGNORE && rule->on[CHANGE_DELETE] == DO_IGNORE))
@@ -151,16 +175,25 @@ check_takes(const struct rule *rule, const struct relation *rel)
 /* What a rule says of a table by its name, and that is not there. */
 static void
 tell_absence(const struct rule *rule, enum catalog_absence absence, const char *other,
-    struct problems *p)
+    const char *publication, struct problems *p)
 {
+	struct buf b = { 0 };
+
 	switch (absence) {
 	case ABSENT_MISSING:
 		problem_error(p, rule->at, "table \"%s\" does not exist", rule->table);
 		break;
 	case ABSENT_UNPUBLISHED:
-		problem_warning(p, rule->at,
-		    "table \"%s\" is in no publication that is read: ALTER PUBLICATION … ADD TABLE",
-		    rule->table);
+		buf_adds(&b, "ALTER PUBLICATION ");
+		if (publication != NULL && strchr(publication, ',') == NULL)
+			quote_identifier(&b, publication);
+		else
+			buf_adds(&b, "…");
+		buf_adds(&b, " ADD TABLE ");
+		put_sql_name(&b, rule->table);
+		problem_warning(p, rule->at, "table \"%s\" is in no publication that is read; %s",
+		    rule->table, buf_cstr(&b));
+		buf_free(&b);
 		break;
 	case ABSENT_PARTITION:
 		problem_error(p, rule->at,
@@ -244,7 +277,7 @@ check_rule(const struct mapping *m, struct catalog *c, const struct rule *rule,
 	}
 	status = catalog_find(c, rule->table, &absence, &other);
 	if (status == CATALOG_OK)
-		tell_absence(rule, absence, other, p);
+		tell_absence(rule, absence, other, c->publications, p);
 	free(other);
 	return status;
 }

@@ -259,6 +259,13 @@ index_templates_put(const struct index_templates *ts, const char *index, struct 
 }
 
 void
+index_templates_list(const struct index_templates *ts, struct buf *b)
+{
+	for (size_t i = 0; i < ts->n; i++)
+		buf_printf(b, "%s\n", ts->list[i].pattern);
+}
+
+void
 index_templates_free(struct index_templates *ts)
 {
 	for (size_t i = 0; i < ts->n; i++) {

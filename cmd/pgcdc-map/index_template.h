@@ -31,6 +31,9 @@ void index_templates_make(
  */
 bool index_templates_put(const struct index_templates *, const char *index, struct buf *);
 
+/* Append their patterns, one a line. */
+void index_templates_list(const struct index_templates *, struct buf *);
+
 void index_templates_free(struct index_templates *);
 
 #endif

@@ -8,8 +8,10 @@
 #include "check.h"
 #include "exitcode.h"
 #include "explain.h"
+#include "finding.h"
 #include "index_template.h"
 #include "inspect.h"
+#include "listing.h"
 #include "log.h"
 
 /* A longer file is no mapping file. */
@@ -65,6 +67,56 @@ report_one(const struct options *o, const struct problem *one, bool plain)
 }
 
 /*
+ * The same for programs.  What is behind a text's last semicolon is what to do; a statement in
+ * that, without gaps, can be run as it is.
+ */
+static void
+report_finding(const struct options *o, const struct problem *one, struct findings *f)
+{
+	static const enum finding_level levels[] = { [PROBLEM_ERROR] = FINDING_ERROR,
+		[PROBLEM_WARNING] = FINDING_WARNING, [PROBLEM_NOTE] = FINDING_OK };
+	struct buf text = { 0 }, remedy = { 0 };
+	const char *last = one->what, *advice = NULL, *alter;
+	size_t n = strlen(one->what);
+
+	while ((last = strstr(last, "; ")) != NULL)
+		advice = last += 2;
+	if (advice != NULL) {
+		n = (size_t)(advice - one->what) - 2;
+		alter = strstr(advice, "ALTER ");
+		if (alter != NULL && strstr(alter, "…") == NULL) {
+			size_t words = (size_t)(alter - advice);
+
+			if (words >= 5 && strncmp(alter - 5, ", or ", 5) == 0)
+				words -= 5;
+			buf_printf(&remedy, "SQL: %s;%s%.*s", alter, words > 0 ? "\nor " : "",
+			    (int)words, advice);
+		} else {
+			buf_adds(&remedy, advice);
+		}
+	}
+	buf_adds(&text, o->mapping);
+	if (one->at.line > 0)
+		buf_printf(&text, ":%u:%u", one->at.line, one->at.column);
+	buf_printf(&text, ": %.*s", (int)n, one->what);
+	finding(f, levels[one->level], "mapping", buf_cstr(&remedy), "%s", buf_cstr(&text));
+	buf_free(&text);
+	buf_free(&remedy);
+}
+
+static void
+report_findings(const struct options *o, const struct problems *p)
+{
+	struct findings f = { .fields = true };
+
+	for (size_t i = 0; i < p->n; i++)
+		report_finding(o, &p->list[i], &f);
+	if (f.errors + f.warnings == 0)
+		finding(&f, FINDING_OK, "mapping", NULL, "%s%s", o->mapping,
+		    o->conninfo != NULL ? ": fits the published tables" : "");
+}
+
+/*
  * Everything that is wrong, one line each.  Who inspects gets them as compilers write them,
  * so that editors find the place; in a pipeline they are log lines like all others.
  */
@@ -76,6 +128,10 @@ report(const struct options *o, const struct problems *p)
 	    options_inspects(o) && (format == NULL || strcmp(format, "json") != 0);
 	size_t errors = 0;
 
+	if (o->findings) {
+		report_findings(o, p);
+		return;
+	}
 	for (size_t i = 0; i < p->n; i++) {
 		errors += p->list[i].level == PROBLEM_ERROR;
 		report_one(o, &p->list[i], plain);
@@ -200,14 +256,19 @@ inspect_tables(const struct options *o, const struct mapping *m, struct catalog 
 	}
 	if (o->check || p->errors > 0)
 		report(o, p);
-	report(o, &own);
+	if (!o->findings)
+		report(o, &own);
 	if (p->errors > 0)
 		rc = EXIT_PERMANENT;
+	else if (o->list == LIST_INDEXES && templates.n > 0)
+		index_templates_list(&templates, &b);
+	else if (o->list == LIST_INDEXES)
+		listing_indexes(m, &b);
 	else if (o->explain)
 		explain(&b, m, c);
 	else if (o->template && !put_templates(o, &templates, &b))
 		rc = EXIT_PERMANENT;
-	if (rc == EXIT_DONE && (o->explain || o->template))
+	if (rc == EXIT_DONE && (o->explain || o->template || o->list == LIST_INDEXES))
 		rc = print(&b);
 	buf_free(&b);
 	problems_free(&own);
@@ -232,6 +293,19 @@ inspect_database(const struct options *o, const struct mapping *m, struct proble
 	return rc;
 }
 
+static int
+inspect_listing(const struct options *o, const struct mapping *m)
+{
+	struct buf b = { 0 };
+	enum catalog_status status = listing_tables(m, o->conninfo, &b);
+	int rc = status == CATALOG_TEMPORARY ? EXIT_TEMPORARY : EXIT_PERMANENT;
+
+	if (status == CATALOG_OK)
+		rc = print(&b);
+	buf_free(&b);
+	return rc;
+}
+
 int
 inspect(const struct options *o)
 {
@@ -241,6 +315,8 @@ inspect(const struct options *o)
 
 	if (load(o, &m, &problems) != 0) {
 		report(o, &problems);
+	} else if (o->list == LIST_TABLES) {
+		rc = inspect_listing(o, &m);
 	} else if (o->conninfo != NULL) {
 		rc = inspect_database(o, &m, &problems);
 	} else {

@@ -1,5 +1,6 @@
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +20,12 @@ static const char usage_text[] =
     "      --explain           show what becomes of which table, and exit\n"
     "      --template[=INDEX]  print index templates for the fields that the tables make,\n"
     "                          and exit (needs -d)\n"
+    "      --list tables       print the tables that rules take, as SQL has them, and exit\n"
+    "                          (needs -d)\n"
+    "      --list indexes      print the indexes that rules write to, or patterns, and exit\n"
+    "      --findings          with --check: problems for programs, on standard output\n"
     "  -d, --dbname CONNINFO   the database whose catalog is read, as libpq has it\n"
+    "                          (without it, and needed, PGCDC_CONNINFO)\n"
     "  -p, --publication LIST  of its publications these, not all\n"
     "  -v, --verbose           log more\n"
     "  -h, --help              show this and exit\n"
@@ -43,7 +49,7 @@ say(const char *text)
 bool
 options_inspects(const struct options *o)
 {
-	return o->check || o->explain || o->template;
+	return o->check || o->explain || o->template || o->list != LIST_NOTHING;
 }
 
 /* Do they go together? */
@@ -66,17 +72,25 @@ check_options(const struct options *o)
 		return usage_error("an empty publication name in -p");
 	if (o->template && (o->check || o->explain))
 		return usage_error("--template goes with neither --check nor --explain");
+	if (o->list != LIST_NOTHING && (o->check || o->explain || o->template))
+		return usage_error("--list goes with no other such option");
+	if (o->list == LIST_TABLES && o->conninfo == NULL)
+		return usage_error("--list tables needs -d CONNINFO: the database of the tables");
+	if (o->findings && !o->check)
+		return usage_error("--findings is for --check");
 	return -1;
 }
 
 int
 options_parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_CHECK = 256, OPT_EXPLAIN, OPT_TEMPLATE };
+	enum { OPT_CHECK = 256, OPT_EXPLAIN, OPT_TEMPLATE, OPT_LIST, OPT_FINDINGS };
 	static const struct option longopts[] = { { "mapping", required_argument, NULL, 'm' },
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "explain", no_argument, NULL, OPT_EXPLAIN },
 		{ "template", optional_argument, NULL, OPT_TEMPLATE },
+		{ "list", required_argument, NULL, OPT_LIST },
+		{ "findings", no_argument, NULL, OPT_FINDINGS },
 		{ "dbname", required_argument, NULL, 'd' },
 		{ "publication", required_argument, NULL, 'p' },
 		{ "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' },
@@ -94,6 +108,12 @@ options_parse(int argc, char **argv, struct options *o)
 			o->template = true;
 			o->template_index = optarg;
 			break;
+		case OPT_LIST:
+			if (strcmp(optarg, "tables") != 0 && strcmp(optarg, "indexes") != 0)
+				return usage_error("--list is for tables or indexes");
+			o->list = *optarg == 't' ? LIST_TABLES : LIST_INDEXES;
+			break;
+		case OPT_FINDINGS: o->findings = true; break;
 		case 'v': o->verbose++; break;
 		case 'h': return say(usage_text);
 		case 'V': return say("pgcdc-map " PGCDC_VERSION "\n");
@@ -102,5 +122,8 @@ options_parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		return usage_error("there are no arguments but options");
+	/* The supervisor's, whose secret must not be on a command line. */
+	if (o->conninfo == NULL && (o->publications != NULL || o->template || o->list == LIST_TABLES))
+		o->conninfo = getenv("PGCDC_CONNINFO");
 	return check_options(o);
 }

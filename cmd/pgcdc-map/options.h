@@ -9,6 +9,8 @@ struct options {
 	const char *conninfo;     /* NULL: no database is asked */
 	const char *publications; /* names with commas between them; NULL: all */
 	bool check, explain, template;
+	bool findings; /* problems as findings */
+	enum { LIST_NOTHING, LIST_TABLES, LIST_INDEXES } list;
 	const char *template_index; /* NULL: all */
 	int verbose;
 };

@@ -11,6 +11,11 @@ run)
 	shift
 	run "$@"
 	;;
+check | setup | drop)
+	_errand=$1
+	shift
+	"$_errand" "$@"
+	;;
 snapshot)
 	shift
 	snapshot "$@"

@@ -1,11 +1,25 @@
 # The run directory -----------------------------------------------------------------
 
-# It holds the ack socket and the table's positions: nobody else may write to it.
-open_rundir()
+# name_rundir: _rundir and _state_file, whether they are there or not.
+name_rundir()
 {
 	_rundir=${RUNTIME_DIRECTORY-}
 	_rundir=${PGCDC_RUNDIR:-${_rundir%%:*}}
 	_rundir=${_rundir:-${XDG_RUNTIME_DIR:-/run}/pgcdc-$PGCDC_SLOT}
+	name_state
+}
+
+name_state()
+{
+	_state_file=${STATE_DIRECTORY-}
+	_state_file=${_state_file%%:*}
+	_state_file=${PGCDC_STATE:-${_state_file:-$_rundir}/$PGCDC_SLOT.state}
+}
+
+# It holds the ack socket and the table's positions: nobody else may write to it.
+open_rundir()
+{
+	name_rundir
 	mkdir -p -- "$_rundir" 2>/dev/null
 	_abs=$(CDPATH='' cd -P -- "$_rundir" 2>/dev/null && pwd -P) ||
 	    die 100 'cannot make or enter the run directory; PGCDC_RUNDIR names another' \
@@ -21,9 +35,7 @@ open_rundir()
 	esac
 	[ "${#_rundir}" -le 98 ] ||
 	    die 100 "the run directory's path is too long for a socket in it" rundir "$_rundir"
-	_state_file=${STATE_DIRECTORY-}
-	_state_file=${_state_file%%:*}
-	_state_file=${PGCDC_STATE:-${_state_file:-$_rundir}/$PGCDC_SLOT.state}
+	name_state
 	[ -d "$(dirname -- "$_state_file")" ] ||
 	    die 100 'the directory of the state file is missing' state "$_state_file"
 }

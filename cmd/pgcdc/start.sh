@@ -51,11 +51,22 @@ usage()
 	cat <<-'END'
 	usage: pgcdc run -c FILE [-v]
 	       pgcdc snapshot -c FILE [TABLE...]
+	       pgcdc check -c FILE [--json]
+	       pgcdc setup -c FILE [-d CONNINFO] [--tables LIST] [--print]
+	       pgcdc drop -c FILE [-d CONNINFO] [--yes]
 	       pgcdc -h | -V
 
 	run            run the pipeline that FILE configures, until it ends or is stopped
 	snapshot       have the pipeline that runs load tables (again); without any, tell how
 	               far it is with those that it loads
+	check          look for what is missing, wherever, and say how to mend it
+	setup          make the publication, the slot and the index templates
+	drop           the reverse; asks before
+	    --json     as a JSON object
+	    --print    show the SQL and the requests instead
+	    --tables   publish these, as SQL has their names, not those of the mapping
+	    --yes      don't ask
+	-d, --dbname   connect so, for instance as a superuser
 	-c, --config   the configuration: lines of KEY=VALUE
 	-v, --verbose  log more
 	-h, --help     this text
