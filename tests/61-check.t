@@ -105,7 +105,7 @@ else
 	skip "somebody else's" 'only root can make one'
 fi
 mkdir -m 700 "$T/run"
-flock "$T/run/lock" sleep 60 &
+flock -F "$T/run/lock" sleep 60 &
 holder=$!
 echo "$holder" >"$T/run/pid"
 wait_for 'a pipeline that runs is told' 10 finds 'run directory' ok "pgcdc runs, process $holder" ''

@@ -196,7 +196,7 @@ indexes_of_mapping()
 	_indexes=$(printf '%s' "$_indexes" | tr '\n' ,)
 }
 
-# reader OPTION…: pgcdc-read as the pipeline has it, with its findings, and its log.
+# reader OPTION…: pgcdc-read as the pipeline has it, with its findings.
 reader()
 {
 	set -- pgcdc-read -s "$PGCDC_SLOT" -p "$PGCDC_PUBLICATION" --findings "$@"
@@ -206,7 +206,7 @@ reader()
 	*) [ -z "$_tables" ] || set -- "$@" --create-publication "$_tables" ;;
 	esac
 	[ -z "$PGCDC_SNAPSHOT" ] || set -- "$@" --snapshot "$PGCDC_SNAPSHOT"
-	with_words "$PGCDC_READ_OPTIONS" "$@" 2>&1 </dev/null
+	with_words "$PGCDC_READ_OPTIONS" "$@" </dev/null
 }
 
 # writer OPTION…: likewise.
@@ -217,7 +217,7 @@ writer()
 		set -- "$@" -u "$_url"
 	done
 	[ -z "$PGCDC_DEAD_LETTER" ] || set -- "$@" --dead-letter "$PGCDC_DEAD_LETTER"
-	with_words "$PGCDC_WRITE_OPTIONS" "$@" 2>&1 </dev/null
+	with_words "$PGCDC_WRITE_OPTIONS" "$@" </dev/null
 }
 
 # end_findings: the exit status, and with --json all that was found.
@@ -268,7 +268,7 @@ check()
 	check_programs
 	check_rundir
 	tables_of_mapping
-	_out=$(reader --check)
+	_out=$(reader --check 2>&1)
 	take_findings pgcdc-read $? "$_out"
 	if [ -n "$PGCDC_MAP_COMMAND" ]; then
 		finding ok mapping 'a mapper of your own is not looked at' ''
@@ -278,7 +278,7 @@ check()
 		take_findings pgcdc-map $? "$_out"
 	fi
 	indexes_of_mapping
-	_out=$(writer "--check=$_indexes")
+	_out=$(writer "--check=$_indexes" 2>&1)
 	take_findings esbulk-write $? "$_out"
 	end_findings
 }

@@ -3,19 +3,9 @@
 # show_drop: what would be done, as lines of SQL and requests.
 show_drop()
 {
-	_out=$(reader --drop=print)
-	_rc=$?
-	if [ "$_rc" -ne 0 ]; then
-		take_findings pgcdc-read "$_rc" "$_out"
-		end_findings
-	fi
+	shown pgcdc-read reader --drop=print || end_findings
 	printf '%s\n' "$_out"
-	_out=$(writer --drop "$PGCDC_SLOT" --print)
-	_rc=$?
-	if [ "$_rc" -ne 0 ]; then
-		take_findings esbulk-write "$_rc" "$_out"
-		end_findings
-	fi
+	shown esbulk-write writer --drop "$PGCDC_SLOT" --print || end_findings
 	printf '%s\n' "$_out"
 	word "$_state_file"
 	[ ! -e "$_state_file" ] || printf 'rm %s\n' "$_word"
@@ -44,11 +34,11 @@ drop()
 			end_findings
 		fi
 	fi
-	_out=$(reader --drop)
+	_out=$(reader --drop 2>&1)
 	_rc=$?
 	take_findings pgcdc-read "$_rc" "$_out"
 	[ "$_rc" -eq 0 ] || end_findings
-	_out=$(writer --drop "$PGCDC_SLOT")
+	_out=$(writer --drop "$PGCDC_SLOT" 2>&1)
 	take_findings esbulk-write $? "$_out"
 	if [ ! -e "$_state_file" ]; then
 		finding ok state "$_state_file is not there" ''

@@ -55,6 +55,18 @@ templates()
 	[ -s "$_own_tmp/templates" ]
 }
 
+# shown PROGRAM COMMAND…: _out is what it prints; 1: it failed, which was said.
+shown()
+{
+	_shown=$1
+	shift
+	_out=$("$@" 2>"$_own_tmp/log")
+	_rc=$?
+	[ "$_rc" -ne 0 ] || return 0
+	take_findings "$_shown" "$_rc" "$_out$_nl$(cat "$_own_tmp/log")"
+	return 1
+}
+
 # print_setup SQL: as a script for sh.
 print_setup()
 {
@@ -81,13 +93,8 @@ print_setup()
 		;;
 	*)
 		templates || return 0
-		_out=$(writer --template "$_own_tmp/templates" --setup "$PGCDC_SLOT" --print)
-		_rc=$?
-		if [ "$_rc" -ne 0 ]; then
-			take_findings esbulk-write "$_rc" "$_out"
-		else
-			printf '%s\n' "$_out"
-		fi
+		! shown esbulk-write writer --template "$_own_tmp/templates" --setup "$PGCDC_SLOT" \
+		    --print || printf '%s\n' "$_out"
 		;;
 	esac
 }
@@ -107,21 +114,15 @@ setup()
 	fi
 	[ -d "$(dirname -- "$_state_file")" ] || _no_state=1
 	if [ "$_print" -eq 1 ]; then
-		_out=$(reader --setup=print)
-		_rc=$?
-		if [ "$_rc" -ne 0 ]; then
-			take_findings pgcdc-read "$_rc" "$_out"
-		else
-			print_setup "$_out"
-		fi
+		! shown pgcdc-read reader --setup=print || print_setup "$_out"
 		end_findings
 	fi
-	_out=$(reader --setup)
+	_out=$(reader --setup 2>&1)
 	_rc=$?
 	take_findings pgcdc-read "$_rc" "$_out"
 	# Without the publication nobody knows the fields.
 	if [ "$_rc" -eq 0 ] && templates; then
-		_out=$(writer --template "$_own_tmp/templates" --setup "$PGCDC_SLOT")
+		_out=$(writer --template "$_own_tmp/templates" --setup "$PGCDC_SLOT" 2>&1)
 		take_findings esbulk-write $? "$_out"
 	fi
 	end_findings
