@@ -47,7 +47,7 @@ HTTP	= $(B)/obj/common/metrics_http.o
 COMMON	= $(filter-out $(HTTP),$(call objects,common))
 READ	= $(call objects,cmd/pgcdc-read) $(HTTP)
 MAP	= $(call objects,cmd/pgcdc-map)
-WRITE	= $(call objects,cmd/esbulk-write)
+WRITE	= $(call objects,cmd/esbulk-write) $(HTTP)
 CAT	= $(call objects,cmd/pgcdc-cat)
 # One script of these, in this order.
 PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir signals mapping pipeline options \
@@ -75,7 +75,7 @@ $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	$(LINK) $(MAP) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(WRITE) $(COMMON) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
+	$(LINK) $(WRITE) $(COMMON) -lcurl -lmicrohttpd -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-cat: $(CAT) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(CAT) $(COMMON) -lyajl -lmsgpackc -lbsd -lm
@@ -108,7 +108,7 @@ $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 $(B)/tests/unit-write_%: $(B)/obj/tests/unit/write_%.o $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lcurl -lmicrohttpd -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/unit-%: $(B)/obj/tests/unit/%.o $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $^ -lyajl -lmsgpackc -lbsd -lm
@@ -121,7 +121,7 @@ $(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
 $(B)/tests/fuzz-write_%: $(B)/obj/tests/fuzz/write_%.o $(FUZZ_SHARED) $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lcurl -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lcurl -lmicrohttpd -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
 $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm

@@ -8,7 +8,7 @@
 #include "buf.h"
 
 /*
- * Pages for Prometheus and for health checks, on a TCP port of their own.  It runs in the program's
+ * Pages for Prometheus and for health checks, on TCP ports of their own and on Unix sockets.  It runs in the program's
  * own loop, in the steps of metrics_http_run, of which none waits.  Whoever connects gets one
  * answer to a GET or HEAD; a connection lasts for ten seconds at most, and when there are too
  * many the oldest make room, so that others who say nothing, or never read, keep nobody out.
@@ -26,17 +26,34 @@ struct metrics_page {
 	unsigned (*make)(void *arg, struct buf *);
 };
 
-#define METRICS_PAGES 4 /* at most */
+#define METRICS_PAGES  4 /* at most */
+#define METRICS_PLACES 4
 
 struct metrics_http;
 
+/* Where to listen; see metrics_place.h.  The strings live as long as this. */
+struct metrics_where {
+	const char *where[METRICS_PLACES];
+	size_t n;
+};
+
+/* false: there is no room for more. */
+static inline bool
+metrics_where_add(struct metrics_where *w, const char *where)
+{
+	if (w->n == METRICS_PLACES)
+		return false;
+	w->where[w->n++] = where;
+	return true;
+}
+
 /*
- * Listen on where: PORT (of 127.0.0.1), ADDRESS:PORT, HOST:PORT or [IPV6]:PORT; port 0 is any that
- * is free.  The log says which it is.  page has n pages and lives as long as this.  NULL with the
- * error logged; *permanent says its kind.
+ * Listen at all of these.  page has n pages and lives as long as this.  NULL with the error
+ * logged; *permanent says its kind.
  */
-struct metrics_http *metrics_http_open(const char *where, const struct metrics_page *page,
-    size_t n, void *arg, bool *permanent) __attribute__((warn_unused_result));
+struct metrics_http *metrics_http_open(const struct metrics_where *,
+    const struct metrics_page *page, size_t n, void *arg, bool *permanent)
+    __attribute__((warn_unused_result));
 
 /* To be polled for input. */
 int metrics_http_fd(const struct metrics_http *);

@@ -308,7 +308,7 @@ echo keep >"$T/file"
 exits 100 'a socket where a file is' run_once -a "$T/file"
 is "$(cat "$T/file")" keep 'leaves the file alone'
 exits 111 'a socket where another reader listens' run_once -a "$T/quiet.sock"
-like "$(cat "$T/err")" 'another reader listens' 'says so'
+like "$(cat "$T/err")" 'another program listens' 'says so'
 exits 100 'a socket in no folder' run_once -a "$T/no/sock"
 exits 100 'a path that is too long' run_once -a "$T/$(printf '%0100d' 0)"
 

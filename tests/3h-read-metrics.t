@@ -84,7 +84,8 @@ for where in x 70000 :80 '' '[::1]' '::1:80' '[]:80' '127.0.0.1:' 127.0.0.1:8a '
 	exits 100 "no place to listen: '$where'" try "$where"
 	like "$(cat "$T/err")" 'cannot listen.* address=' 'which is said'
 done
-reader all --metrics 0 --snapshot initial
+"$PYTHON" -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$T/read.http"
+reader all --metrics 0 --metrics "$T/read.http" --snapshot initial
 port all
 exits 100 'a port that is taken' try "$PORT"
 like "$(cat "$T/err")" 'cannot listen.*Address already in use' 'which is said'
@@ -94,6 +95,19 @@ for where; do
 	exits 100 "elsewhere: $where" try "$where"
 	like "$(cat "$T/err")" 'listening for .* port=[1-9]' 'is a place'
 done
+
+# A Unix socket beside it.
+is "$(curl -sS --unix-socket "$T/read.http" http://localhost/status | jq -r .slot)" "$ID" \
+    'a socket answers, where one was left behind'
+is "$(stat -c %a "$T/read.http")" 600 'its owner alone'
+exits 111 'a socket that is taken' try "$T/read.http"
+like "$(cat "$T/err")" 'another program listens.* for=metrics' 'which is said'
+touch "$T/file"
+exits 100 'a file that is no socket' try "$T/file"
+ok 'it stays' [ -f "$T/file" ]
+exits 100 'a directory that is none' try "$T/none/http"
+exits 100 'more than four' pgcdc-read -s none -p none --metrics 0 --metrics 0 --metrics 0 \
+    --metrics 0 --metrics 0
 
 # Pages.
 like "$(asks /metrics -D -)" '^Content-Type: text/plain; version=0.0.4' 'the type of /metrics'
@@ -226,6 +240,7 @@ PORT=$first
 is "$(metric standby) $(metric connected) $(metric state state=streaming)" '0 1 1' 'the first streams'
 kill "$READER"
 wait_exit 'the first ends' 30 "$READER" 0
+ok 'and its socket is gone' [ ! -e "$T/read.http" ]
 port second
 wait_for 'the other takes over' 20 status_is .state streaming
 before=$(now)

@@ -151,10 +151,10 @@ observe_open(struct reader *r)
 		{ "/status", "application/json", observe_status } };
 	bool permanent;
 
-	if (r->o->metrics == NULL)
+	if (r->o->metrics.n == 0)
 		return GO_ON;
 	r->units.timed = true;
-	r->metrics = metrics_http_open(r->o->metrics, pages, sizeof(pages) / sizeof(pages[0]), r,
+	r->metrics = metrics_http_open(&r->o->metrics, pages, sizeof(pages) / sizeof(pages[0]), r,
 	    &permanent);
 	if (r->metrics != NULL)
 		return GO_ON;

@@ -122,7 +122,8 @@ static const char usage_text[] =
     "      --snapshot-again         what the state file says is loaded, too\n"
     "      --control SOCKET         take requests on this socket: snapshot TABLE..., status\n"
     "      --request LINE           send one to the reader that listens there, and end\n"
-    "      --metrics [ADDRESS:]PORT answer requests for /metrics and /status (of 127.0.0.1)\n"
+    "      --metrics [ADDRESS:]PORT answer requests for /metrics and /status (of 127.0.0.1), or\n"
+    "                               on the Unix socket of this path, with a slash in it\n"
     "      --slot-check-interval MS look that often whether a busy slot is free (3000)\n"
     "      --drain SECONDS          at the end, wait that long for the last ack (30)\n"
     "      --check                  look for what is missing, say how to mend it, and end\n"
@@ -272,7 +273,10 @@ take_snapshot(struct options *o, int c, const char *arg)
 		    (uint64_t)number(arg, "--snapshot-max-lag", 0, (long)1 << 50);
 		break;
 	case OPT_SNAPSHOT_AGAIN: o->snapshot_again = true; break;
-	case OPT_METRICS: o->metrics = arg; break;
+	case OPT_METRICS:
+		if (!metrics_where_add(&o->metrics, arg))
+			usage_error("too many of them, at most 4", "--metrics");
+		break;
 	case OPT_CONTROL: o->control_path = arg; break;
 	case OPT_REQUEST: o->request = arg; break;
 	default: usage_error("an option that is not known", NULL);

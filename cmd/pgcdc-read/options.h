@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "metrics_http.h"
+
 /* The command line, checked.  Strings live as long as the program. */
 struct options {
 	const char *conninfo; /* may be empty: libpq's environment says all */
@@ -32,7 +34,7 @@ struct options {
 	uint64_t snapshot_max_rate; /* bytes a second; 0: no limit */
 	uint64_t snapshot_max_lag;  /* bytes; 0: no limit */
 	const char *control_path;   /* or NULL */
-	const char *metrics;        /* where to listen, or NULL */
+	struct metrics_where metrics;
 	const char *request;        /* for the reader that listens there; or NULL */
 	enum errand { ERRAND_NONE, ERRAND_CHECK, ERRAND_SETUP, ERRAND_DROP } errand;
 	bool print;    /* of the latter two: only show what they would do */

@@ -179,13 +179,16 @@ int
 main(void)
 {
 	static const struct metrics_page page = { "/x", "text/plain", make };
-	char where[16];
+	struct metrics_where where = { .n = 1 };
+	char text[16];
 	bool permanent;
+
+	where.where[0] = text;
 
 	for (int i = 0; i < 100 && http == NULL; i++) {
 		port = (uint16_t)(15000 + arc4random_uniform(17000));
-		snprintf(where, sizeof(where), "%u", port);
-		http = metrics_http_open(where, &page, 1, NULL, &permanent);
+		snprintf(text, sizeof(text), "%u", port);
+		http = metrics_http_open(&where, &page, 1, NULL, &permanent);
 	}
 	if (!ok(http != NULL, "it listens"))
 		return done_testing();

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 /*
- * Unix sockets that the reader listens on, mode 0600.  A socket that nobody listens on any more
+ * Unix sockets that a program listens on, mode 0600.  A socket that nobody listens on any more
  * is replaced.  what names it in messages, such as "ack socket".  The descriptor, or -1 with the
  * error logged; *permanent says its kind.
  */

@@ -11,6 +11,8 @@
 #include "log.h"
 #include "usock.h"
 
+#define BACKLOG 64
+
 static int
 failed(const char *doing, const char *what, const char *path)
 {
@@ -19,7 +21,7 @@ failed(const char *doing, const char *what, const char *path)
 	return -1;
 }
 
-/* Remove a socket that a killed reader left.  -1: somebody listens, or it is none. */
+/* Remove a socket that a killed program left.  -1: somebody listens, or it is none. */
 static int
 remove_stale(const struct sockaddr_un *sun, const char *what, bool *permanent)
 {
@@ -40,7 +42,7 @@ remove_stale(const struct sockaddr_un *sun, const char *what, bool *permanent)
 	r = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
 	close(fd);
 	if (r == 0) {
-		log_error("another reader listens on the socket", kv_str("for", what),
+		log_error("another program listens on the socket", kv_str("for", what),
 		    kv_str("socket", sun->sun_path));
 		return -1;
 	}
@@ -70,7 +72,7 @@ usock_listen(const char *path, const char *what, bool *permanent)
 	mask = umask(0177);
 	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
-	if (r != 0 || listen(fd, 4) != 0) {
+	if (r != 0 || listen(fd, BACKLOG) != 0) {
 		*permanent = errno == EACCES || errno == ENOENT || errno == ENOTDIR ||
 		    errno == EROFS;
 		failed("cannot listen on a socket", what, path);
