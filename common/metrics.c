@@ -48,16 +48,19 @@ metrics_put_json(struct buf *out, const char *s)
 void
 metrics_family(struct metrics *m, enum metrics_type type, const char *name, const char *help)
 {
+	static const char *const types[] = { [METRICS_COUNTER] = "counter",
+		[METRICS_GAUGE] = "gauge", [METRICS_HISTOGRAM] = "histogram" };
+
 	m->name = name;
-	buf_printf(m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
-	    type == METRICS_COUNTER ? "counter" : "gauge");
+	buf_printf(m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
-/* All of a sample but its value. */
+/* All of a sample but its value; suffix is behind the family's name. */
 static void
-begin_sample(struct metrics *m, const struct metrics_label *label)
+begin_suffixed(struct metrics *m, const char *suffix, const struct metrics_label *label)
 {
 	buf_adds(m->out, m->name);
+	buf_adds(m->out, suffix);
 	if (label != NULL) {
 		char before = '{';
 
@@ -72,6 +75,12 @@ begin_sample(struct metrics *m, const struct metrics_label *label)
 		buf_addc(m->out, '}');
 	}
 	buf_addc(m->out, ' ');
+}
+
+static void
+begin_sample(struct metrics *m, const struct metrics_label *labels)
+{
+	begin_suffixed(m, "", labels);
 }
 
 void
@@ -89,6 +98,54 @@ metrics_real(struct metrics *m, const struct metrics_label *labels, double value
 		buf_printf(m->out, "%.15g\n", value);
 	else
 		buf_adds(m->out, isnan(value) ? "NaN\n" : value > 0 ? "+Inf\n" : "-Inf\n");
+}
+
+/* The buckets' upper ends, in microseconds, and as labels. */
+static const struct {
+	int64_t us;
+	const char *seconds;
+} buckets[METRICS_BUCKETS] = { { 1000, "0.001" }, { 2500, "0.0025" }, { 5000, "0.005" },
+	{ 10000, "0.01" }, { 25000, "0.025" }, { 50000, "0.05" }, { 100000, "0.1" },
+	{ 250000, "0.25" }, { 500000, "0.5" }, { 1000000, "1" }, { 2500000, "2.5" },
+	{ 5000000, "5" }, { 10000000, "10" }, { 30000000, "30" }, { 60000000, "60" },
+	{ 120000000, "120" } };
+
+void
+metrics_observe(struct metrics_histogram *h, int64_t us)
+{
+	size_t i = 0;
+
+	if (us < 0)
+		us = 0;
+	while (i < METRICS_BUCKETS && us > buckets[i].us)
+		i++;
+	h->count[i]++;
+	h->sum += (uint64_t)us;
+}
+
+void
+metrics_histogram(struct metrics *m, const struct metrics_label *labels,
+    const struct metrics_histogram *h)
+{
+	struct metrics_label with[6] = { { 0 } };
+	uint64_t count = 0;
+	size_t n = 0;
+
+	while (labels != NULL && labels[n].name != NULL && n < 4) {
+		with[n] = labels[n];
+		n++;
+	}
+	with[n].name = "le";
+	for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
+		with[n].value = i < METRICS_BUCKETS ? buckets[i].seconds : "+Inf";
+		count += h->count[i];
+		begin_suffixed(m, "_bucket", with);
+		buf_printf(m->out, "%llu\n", (unsigned long long)count);
+	}
+	begin_suffixed(m, "_sum", labels);
+	buf_printf(m->out, "%.15g\n", (double)h->sum / 1e6);
+	begin_suffixed(m, "_count", labels);
+	buf_printf(m->out, "%llu\n", (unsigned long long)count);
 }
 
 void

@@ -15,7 +15,7 @@
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum metrics_type { METRICS_COUNTER, METRICS_GAUGE };
+enum metrics_type { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM };
 
 struct metrics {
 	struct buf *out;  /* the page so far */
@@ -38,6 +38,20 @@ void metrics_family(struct metrics *, enum metrics_type, const char *name, const
 /* A sample of it; labels may be NULL. */
 void metrics_uint(struct metrics *, const struct metrics_label *, uint64_t);
 void metrics_real(struct metrics *, const struct metrics_label *, double);
+
+/* How long something took, from a millisecond to two minutes. */
+#define METRICS_BUCKETS 16
+
+struct metrics_histogram {
+	uint64_t count[METRICS_BUCKETS + 1]; /* of each bucket alone; the last is of what is beyond */
+	uint64_t sum;                        /* microseconds */
+};
+
+void metrics_observe(struct metrics_histogram *, int64_t us);
+
+/* All samples of one; labels may be NULL, and are four at most. */
+void metrics_histogram(struct metrics *, const struct metrics_label *,
+    const struct metrics_histogram *);
 
 /* A family of one sample. */
 void metrics_one(struct metrics *, enum metrics_type, const char *name, const char *help, uint64_t);

@@ -110,6 +110,7 @@ ackclient_send(struct ackclient *a, uint64_t seq, uint64_t lsn, int64_t now, boo
 	a->out_len = (uint32_t)snprintf(a->out, sizeof(a->out), "ack %" PRIu64 " %s\n", seq,
 	    lsn_print(lsn, text));
 	a->sent_seq = seq;
+	a->sent_lsn = lsn;
 	a->last_sent = now;
 	return flush(a);
 }

@@ -16,7 +16,7 @@ struct ackclient {
 	int64_t give_up;  /* when connecting has failed for good, 0: nobody wants to yet */
 	int64_t next_try;
 	int64_t last_sent;
-	uint64_t sent_seq;
+	uint64_t sent_seq, sent_lsn;
 	char out[256]; /* what did not go yet */
 	uint32_t out_len;
 };

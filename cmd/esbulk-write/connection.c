@@ -178,6 +178,17 @@ connection_problem(const struct connection *c, CURLcode rc)
 	return c->error[0] != '\0' ? c->error : curl_easy_strerror(rc);
 }
 
+enum tally_cause
+connection_cause(const struct connection *c, CURLcode rc)
+{
+	curl_off_t connected = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	if (connected == 0)
+		return CAUSE_CONNECT;
+	return rc == CURLE_OPERATION_TIMEDOUT ? CAUSE_TIMEOUT : CAUSE_LOST;
+}
+
 static bool
 says(const struct connection *c, const char *words)
 {

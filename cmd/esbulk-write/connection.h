@@ -9,6 +9,7 @@
 #include "node.h"
 #include "options.h"
 #include "sigv4.h"
+#include "tally.h"
 
 /*
  * All that is between a request and a node: TLS, logins, proxies, time limits; and what
@@ -53,7 +54,10 @@ void connection_hash(const char *, size_t, char hex[SHA256_HEX]);
  */
 bool connection_relogin(struct connection *);
 
-/* Why a transfer failed. */
+/* Why a transfer failed, for those who count. */
+enum tally_cause connection_cause(const struct connection *, CURLcode);
+
+/* The same in words. */
 const char *connection_problem(const struct connection *, CURLcode);
 
 /* What may help; NULL: nothing is known. */

@@ -1,3 +1,7 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "delivery.h"
 #include "exitcode.h"
 #include "fdio.h"
@@ -19,7 +23,7 @@ delivery_init(struct delivery *d, const struct options *o)
 {
 
 	*d = (struct delivery) { .o = o, .lanes = o->lanes, .queue.limit = o->queue_bytes,
-		.login = o->login, .truncate.line.type = o->type };
+		.login = o->login, .truncate.line.type = o->type, .tally.on = o->metrics.n > 0 };
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -1;
 	d->multi = curl_multi_init();
@@ -172,6 +176,63 @@ start_ready(struct delivery *d, bool hurry, int64_t now)
 	return -1;
 }
 
+/* What answers say of who made them: "OpenSearch/3.1.0 (opensearch)", say. */
+static void
+note_cluster(struct tally *t, CURL *easy)
+{
+	struct curl_header *h;
+	const char *slash;
+	size_t n;
+
+	if (t->distribution[0] != '\0')
+		return;
+	if (curl_easy_header(easy, "X-elastic-product", 0, CURLH_HEADER, -1, &h) == CURLHE_OK) {
+		snprintf(t->distribution, sizeof(t->distribution), "%s", h->value);
+	} else if (curl_easy_header(easy, "X-OpenSearch-Version", 0, CURLH_HEADER, -1, &h) ==
+	    CURLHE_OK) {
+		slash = strchr(h->value, '/');
+		n = slash != NULL ? (size_t)(slash - h->value) : strlen(h->value);
+		snprintf(t->distribution, sizeof(t->distribution), "%.*s", (int)n, h->value);
+		if (slash != NULL)
+			snprintf(t->version, sizeof(t->version), "%.*s",
+			    (int)strcspn(slash + 1, " "), slash + 1);
+	}
+	for (char *p = t->distribution; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+}
+
+/* A request has ended. */
+static void
+note_request(struct tally *t, CURL *easy, CURLcode rc)
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	t->asked = true;
+	/* What is given up here for its length is an answer; a proxy's word of nobody is none. */
+	t->connected = (rc == CURLE_OK || rc == CURLE_WRITE_ERROR) && status != 0 &&
+	    (status < 502 || status > 504);
+	if (t->on && t->connected)
+		note_cluster(t, easy);
+}
+
+static int
+finished(struct delivery *d, CURL *easy, CURLcode rc, int64_t now)
+{
+	static const enum tally_request kinds[] = { [LANE_BULK] = TALLY_BULK,
+		[LANE_READ] = TALLY_READ, [LANE_TRUNCATE] = TALLY_STEP };
+	struct lane *lane;
+	char *private;
+
+	note_request(&d->tally, easy, rc);
+	if (easy == d->side.connection.easy)
+		return side_finished(&d->side, rc, now);
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+	lane = (struct lane *)(void *)private;
+	metrics_observe(&d->tally.took[kinds[lane->request]], now - lane->sent_at);
+	return lane_finished(lane, rc, now);
+}
+
 int
 delivery_work(struct delivery *d, bool hurry)
 {
@@ -192,18 +253,11 @@ delivery_work(struct delivery *d, bool hurry)
 		return -1;
 	now = now_us();
 	while ((m = curl_multi_info_read(d->multi, &left)) != NULL) {
-		CURLcode rc = m->data.result;
-		char *lane;
 		int c;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		if (m->easy_handle == d->side.connection.easy) {
-			c = side_finished(&d->side, rc, now);
-		} else {
-			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &lane);
-			c = lane_finished((struct lane *)(void *)lane, rc, now);
-		}
+		c = finished(d, m->easy_handle, m->data.result, now);
 		/* The others' answers count as well before the program ends. */
 		if (c >= 0 && code != EXIT_PERMANENT)
 			code = c;

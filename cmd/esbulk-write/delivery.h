@@ -22,6 +22,7 @@
 #include "rate.h"
 #include "side.h"
 #include "tables.h"
+#include "tally.h"
 #include "truncate.h"
 
 /*
@@ -77,6 +78,7 @@ struct lane {
 	struct buf url, ask, got;
 	size_t charged; /* to the queue, for got or a packed body */
 	bool overflowed; /* the answer was given up for its size */
+	enum tally_cause cause; /* of the retry that is said next */
 };
 
 struct delivery {
@@ -115,6 +117,7 @@ struct delivery {
 	bool live_said;
 	uint64_t stored_bytes;  /* of text */
 	uint64_t merge_missing; /* merges that lacked something */
+	struct tally tally;
 };
 
 /*

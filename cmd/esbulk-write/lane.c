@@ -95,6 +95,8 @@ set_bulk(struct lane *lane)
 		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
 	}
 	lane->request = LANE_BULK;
+	lane->delivery->tally.batches++;
+	lane->delivery->tally.batch_bytes += lane->sending.bytes;
 	lane->charged = lane->body.packed.len;
 	queue_charge(&lane->delivery->queue, lane->charged);
 	lane->loud_item = NULL;
@@ -207,6 +209,28 @@ note_live(struct delivery *d, const struct item *item)
 	d->live_conflicts /= 2;
 }
 
+static void
+count_stored(struct tally *t, const struct item *item)
+{
+	if (!t->on)
+		return;
+	tally_stored(t, item->text + item->index_at, item->index_len,
+	    item->state == ITEM_TRUNCATE ? TALLY_TRUNCATE : (enum tally_operation)item->op);
+	t->ignored[TALLY_CONFLICT] += item->status == 409;
+	t->ignored[TALLY_MISSING] += item->status == 404;
+}
+
+/* Not sent, for a later one that is stored. */
+static void
+count_left_out(struct tally *t, const struct item *item)
+{
+	if (!t->on)
+		return;
+	t->ignored[TALLY_COALESCED]++;
+	tally_stored(t, item->text + item->index_at, item->index_len,
+	    (enum tally_operation)item->op);
+}
+
 void
 lane_store(struct delivery *d, struct item *item)
 {
@@ -218,6 +242,7 @@ lane_store(struct delivery *d, struct item *item)
 		d->conflicts++;
 	if (item->live)
 		note_live(d, item);
+	count_stored(&d->tally, item);
 	d->stored++;
 	d->dead_in_row = 0;
 	item->state = ITEM_PLAIN;
@@ -226,6 +251,8 @@ lane_store(struct delivery *d, struct item *item)
 		d->coalesced += older != NULL;
 		d->stored_bytes += item->len;
 		delivery_let_go(d, item);
+		if (older != NULL)
+			count_left_out(&d->tally, older);
 		item = older;
 	}
 }
@@ -254,7 +281,8 @@ again(struct lane *lane, struct items *items, unsigned tries, int64_t now)
 	lane_back_off(lane, now);
 	buf_printf(&words, "%s: %s", e->type, e->reason);
 	if (loud)
-		code = lane_loud(lane, lane->loud_item, e->status, words.data, words.len, now);
+		code = lane_loud(lane, lane->loud_item, e->status, words.data, words.len,
+		    items->count, now);
 	else
 		lane_say_retry(lane, "the cluster did not take some actions: trying again",
 		    e->status, words.data, words.len, items->count, now);
@@ -349,6 +377,7 @@ unanswered(struct lane *lane, CURLcode rc, long status, int64_t now)
 	}
 	actions = lane_put_back(lane);
 	lane_node_trouble(lane, now);
+	lane->cause = connection_cause(&lane->connection, rc);
 	buf_adds(&words, why);
 	if (remedy != NULL && !lane->delivery->ever_worked)
 		buf_printf(&words, " (%s)", remedy);

@@ -52,7 +52,7 @@ void lane_back_off(struct lane *, int64_t now);
 /* The node is away or in trouble: another one, or later. */
 void lane_node_trouble(struct lane *, int64_t now);
 
-/* Log that actions are tried again; at most one a second. */
+/* Log that actions are tried again; at most one a second.  The lane's cause is why. */
 void lane_say_retry(struct lane *, const char *why, long status, const char *words,
     size_t len, size_t actions, int64_t now);
 
@@ -61,7 +61,7 @@ void lane_say_retry(struct lane *, const char *why, long status, const char *wor
  * has lasted too long.  An exit status (logged), or -1.
  */
 int lane_loud(struct lane *, const struct item *, long status, const char *words, size_t len,
-    int64_t now);
+    size_t actions, int64_t now);
 
 /* So many actions of a request are done for. */
 void lane_cleared(struct lane *, size_t done);

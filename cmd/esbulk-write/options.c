@@ -47,6 +47,7 @@ enum {
 	OPT_DROP,
 	OPT_PRINT,
 	OPT_FINDINGS,
+	OPT_METRICS,
 };
 
 static const struct option longopts[] = {
@@ -88,6 +89,7 @@ static const struct option longopts[] = {
 	{ "drop", required_argument, NULL, OPT_DROP },
 	{ "print", no_argument, NULL, OPT_PRINT },
 	{ "findings", no_argument, NULL, OPT_FINDINGS },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -146,6 +148,9 @@ static const char usage_text[] =
     "      --drop OWNER         remove OWNER's templates, and end\n"
     "      --print              of these two: show the requests instead\n"
     "      --findings           what these say, for programs: four fields with tabs\n"
+    "      --metrics [ADDRESS:]PORT\n"
+    "                           answer requests for /metrics and /status (of 127.0.0.1), or\n"
+    "                           on the Unix socket of this path, with a slash in it\n"
     "  -v, --verbose            say more\n"
     "  -h, --help               this text\n"
     "  -V, --version            the version\n";
@@ -481,6 +486,10 @@ options_parse(int argc, char **argv, struct options *o)
 		case OPT_DROP: set_errand(o, ERRAND_DROP, optarg); break;
 		case OPT_PRINT: o->print = true; break;
 		case OPT_FINDINGS: o->findings = true; break;
+		case OPT_METRICS:
+			if (!metrics_where_add(&o->metrics, optarg))
+				usage_error("too many of them, at most 4", "--metrics");
+			break;
 		case OPT_TYPE: o->type = type_name(optarg); break;
 		case OPT_GZIP: o->gzip = true; break;
 		case 'h': show(usage_text); break;

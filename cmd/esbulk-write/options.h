@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "metrics_http.h"
 #include "pin.h"
 #include "secret.h"
 #include "target.h"
@@ -42,6 +43,7 @@ struct options {
 	const char *owner; /* of --setup and --drop */
 	bool print;        /* these only show what they would do */
 	bool findings;     /* in the form for programs */
+	struct metrics_where metrics;
 	bool merge_reject; /* a merge that lacks something is an error */
 	int verbose;
 };

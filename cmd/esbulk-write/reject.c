@@ -47,6 +47,7 @@ admit(struct delivery *d, const struct about *a, const struct reject *why)
 	const struct options *o = d->o;
 	int64_t now = now_us();
 
+	tally_rejected(&d->tally, a->index.ptr, a->index.len);
 	if (d->dead.path == NULL) {
 		say(d, LOG_ERROR, a, why, why->remedy);
 		return EXIT_PERMANENT;

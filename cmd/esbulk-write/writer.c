@@ -4,35 +4,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ackclient.h"
-#include "delivery.h"
 #include "exitcode.h"
 #include "fdio.h"
-#include "frame.h"
-#include "intake.h"
 #include "log.h"
 #include "lsn.h"
+#include "observe.h"
+#include "session.h"
 #include "sig.h"
 #include "writer.h"
 
 #define FRAMES_A_TURN 4096
 #define POLL_MAX_MS   60000
 #define GONE_US       INT64_C(10000000)
-
-struct writer {
-	const struct options *o;
-	struct frame_in in;
-	struct delivery delivery;
-	struct ackclient ack;
-	struct intake intake;
-	struct frame_commit last; /* of this run */
-	bool hello;        /* an H was read */
-	bool ended;        /* an E was read, and nothing behind it */
-	bool flushing;     /* E: all must be stored before reading goes on */
-	bool more_input;   /* frames may be left in the buffer */
-	bool eof;
-	int64_t gone_at; /* the reader closed the ack socket; 0: it did not */
-};
 
 /*
  * Frames
@@ -87,6 +70,7 @@ take_begin(struct writer *w, const struct frame *f)
 		return bad_frame(w, f, why);
 	if (w->ack.path != NULL && !w->hello)
 		return bad_frame(w, f, "a unit before H, so nothing can be acknowledged");
+	w->received_lsn = w->intake.begin.lsn;
 	frontier_begin(&w->delivery.frontier);
 	delivery_charge_units(&w->delivery);
 	frontier_about(&w->delivery.frontier, w->intake.begin.time, w->intake.begin.has_xid,
@@ -161,7 +145,9 @@ take_end(struct writer *w, const struct frame *f)
 static int
 take_frame(struct writer *w, struct frame *f)
 {
-	/* Lower case is not for us, whatever it is. */
+	if (f->letter == FRAME_STATS && frame_decode(&w->in, f) == 0)
+		mapstats_take(&w->mapstats, f);
+	/* Other lower case is not for us, whatever it is. */
 	if (f->letter >= 'a' && f->letter <= 'z')
 		return -1;
 	if (frame_decode(&w->in, f) != 0)
@@ -309,10 +295,11 @@ progress(struct writer *w)
 static int
 wait_events(struct writer *w, int64_t now)
 {
-	struct curl_waitfd fds[2] = { { .fd = STDIN_FILENO, .events = CURL_WAIT_POLLIN } };
+	struct curl_waitfd fds[3] = { { .fd = STDIN_FILENO, .events = CURL_WAIT_POLLIN } };
 	int64_t due = delivery_due(&w->delivery), ack_due = ackclient_due(&w->ack);
+	int64_t asked_due = observe_due(w, now);
 	bool input = wants_input(w), ack = w->ack.fd >= 0;
-	unsigned n = 0, at_input = 0, at_ack = 0;
+	unsigned n = 0, at_input = 0, at_ack = 0, at_asked = 0;
 	int timeout = POLL_MAX_MS;
 
 	if (!ackclient_done(&w->ack, w->delivery.frontier.seq) && ack_due < due)
@@ -321,6 +308,8 @@ wait_events(struct writer *w, int64_t now)
 		due = ack_due;
 	if (w->gone_at != 0 && !w->ended && w->gone_at + GONE_US < due)
 		due = w->gone_at + GONE_US;
+	if (asked_due < due)
+		due = asked_due;
 	if (due <= now || (input && w->more_input))
 		timeout = 0;
 	else if ((due - now + 999) / 1000 < timeout)
@@ -333,10 +322,17 @@ wait_events(struct writer *w, int64_t now)
 		if (w->ack.out_len > 0)
 			fds[at_ack].events |= CURL_WAIT_POLLOUT;
 	}
+	if (w->metrics != NULL) {
+		at_asked = n++;
+		fds[at_asked] = (struct curl_waitfd) { .fd = observe_fd(w),
+			.events = CURL_WAIT_POLLIN };
+	}
 	if (curl_multi_poll(w->delivery.multi, fds, n, timeout, NULL) != CURLM_OK) {
 		log_error("libcurl cannot wait");
 		return EXIT_TEMPORARY;
 	}
+	if (w->metrics != NULL && (fds[at_asked].revents != 0 || asked_due <= now_us()))
+		observe_run(w);
 	if (ack && (fds[at_ack].revents & CURL_WAIT_POLLIN) != 0 && ackclient_read(&w->ack) != 0)
 		w->gone_at = now_us(); /* not now: the wait may have been long */
 	if (input && !w->more_input && fds[at_input].revents != 0)
@@ -384,6 +380,7 @@ loop(struct writer *w)
 		else
 			code = delivery_work(&w->delivery, w->eof || is_held(w));
 		now = now_us();
+		observe_look(w, now);
 		if (code >= 0) {
 			/* What is stored is told even so. */
 			(void)tell(w, now, true);
@@ -421,6 +418,10 @@ writer_run(const struct options *o)
 		log_error("libcurl cannot be set up");
 		return EXIT_TEMPORARY;
 	}
-	code = dead_open(&w.delivery.dead, o->dead_letter);
-	return code >= 0 ? code : loop(&w);
+	if ((code = dead_open(&w.delivery.dead, o->dead_letter)) >= 0 ||
+	    (code = observe_open(&w)) >= 0)
+		return code;
+	code = loop(&w);
+	observe_close(&w);
+	return code;
 }
