@@ -498,6 +498,10 @@ exec 4<&-
 pack "$users" '["I",1,[1,"a"]]'
 cat "$T/in" >&3
 wait_for 'a row comes out while the input stays open' 10 arrived "$((r + 20))"
+told() {
+	pgcdc-cat <"$T/arrived" 2>"$T/null" | jq -e 'select(.[0] == "s") | .[2].inserts == 1' >"$T/out"
+}
+wait_for 'and what was counted, when nothing comes' 20 told
 kill -s TERM "$BG_PID"
 pack '["I",1,[2,"b"]]' '["E","0/1","done"]'
 cat "$T/in" >&3

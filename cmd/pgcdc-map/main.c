@@ -20,6 +20,9 @@
 #define FLUSH_SIZE ((size_t)64 * 1024)
 /* More waiting output than this, and nothing is read. */
 #define HIGH_WATER ((size_t)256 * 1024)
+/* What was counted is told when nothing comes for so long. */
+#define IDLE_MS 1000
+
 struct stage {
 	struct frame_in in;
 	struct fdout out;
@@ -56,12 +59,16 @@ wait_ready(struct stage *s, bool read)
 		/* With no event asked for, a hang-up would still end every wait. */
 		{ .fd = read ? STDIN_FILENO : -1, .events = POLLIN } };
 
-	if (poll(fds, 2, -1) < 0) {
+	int n = poll(fds, 2, read && mapper_has_news(&s->mapper) ? IDLE_MS : -1);
+
+	if (n < 0) {
 		if (errno == EINTR)
 			return -1;
 		log_error("cannot poll", kv_str("error", strerror(errno)));
 		return EXIT_TEMPORARY;
 	}
+	if (n == 0)
+		mapper_tell(&s->mapper);
 	if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 		return output_lost(EPIPE);
 	if (fds[0].revents & POLLOUT)

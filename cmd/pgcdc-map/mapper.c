@@ -104,12 +104,13 @@ put_counter(struct buf *b, const char *name, uint64_t v)
 }
 
 static void
-put_stats(const struct mapper *m)
+put_stats(struct mapper *m)
 {
 	const struct mapper_counters *c = &m->counters;
 	const struct action_counters *a = &m->writer.counters;
 	struct buf *b = m->out;
 
+	m->news = false;
 	frame_put_head(b, FRAME_STATS, 2);
 	frame_put_cstr(b, "pgcdc-map");
 	frame_put_map(b, 16);
@@ -214,6 +215,7 @@ take_row(struct mapper *m, struct frame_in *in, struct frame *f)
 	if (!has_columns(row.new, rel->columns) || !has_columns(row.old, rel->columns))
 		return damaged(f, "a row has more or fewer values than its relation has columns");
 	m->writer.document.unit.seq++;
+	m->news = true;
 	switch (f->letter) {
 	case FRAME_INSERT: m->counters.inserts++; break;
 	case FRAME_UPDATE: m->counters.updates++; break;
@@ -276,6 +278,7 @@ take_truncate(struct mapper *m, struct frame_in *in, struct frame *f)
 	why = frame_get_truncate(f, &t);
 	if (why != NULL)
 		return damaged(f, why);
+	m->news = true;
 	for (uint32_t i = 0; i < t.relids; i++) {
 		uint32_t relid = (uint32_t)t.relid[i].via.u64;
 		const struct relation *rel = relations_get(&m->relations, relid);
@@ -310,7 +313,7 @@ mapper_frame(struct mapper *m, struct frame_in *in, struct frame *f)
 	case FRAME_HELLO:
 		if (take_hello(m, in, f) != 0)
 			return -1;
-		m->ended = false;
+		m->ended = m->in_unit = false;
 		break;
 	case FRAME_RELATION:
 		if (take_relation(m, in, f) != 0)
@@ -319,8 +322,10 @@ mapper_frame(struct mapper *m, struct frame_in *in, struct frame *f)
 	case FRAME_BEGIN:
 		if (take_begin(m, in, f) != 0)
 			return -1;
+		m->in_unit = true;
 		break;
 	case FRAME_COMMIT:
+		m->in_unit = false;
 		pass(m, f);
 		if (m->has_stats_time && m->begin_time - m->stats_time >= STATS_INTERVAL) {
 			put_stats(m);
@@ -340,6 +345,18 @@ mapper_frame(struct mapper *m, struct frame_in *in, struct frame *f)
 	}
 	pass(m, f);
 	return 0;
+}
+
+bool
+mapper_has_news(const struct mapper *m)
+{
+	return m->news && !m->in_unit;
+}
+
+void
+mapper_tell(struct mapper *m)
+{
+	put_stats(m);
 }
 
 void

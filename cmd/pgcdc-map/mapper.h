@@ -32,6 +32,8 @@ struct mapper {
 	int64_t begin_time; /* of the unit at hand, microseconds */
 	int64_t stats_time; /* the begin_time that the last s frame was due for */
 	bool has_stats_time;
+	bool news;    /* something was counted since the last s frame */
+	bool in_unit;
 	bool ended; /* E was the last frame */
 	/* Tables that were reported once, so that H does not make them new. */
 	char **said;
@@ -48,6 +50,13 @@ void mapper_init(struct mapper *, const struct mapping *, struct buf *out);
  */
 int mapper_frame(struct mapper *, struct frame_in *, struct frame *)
     __attribute__((warn_unused_result));
+
+/*
+ * Nothing comes for a while: is there something that no s frame has told yet?  If so, and nothing
+ * comes for a second, mapper_tell writes one.
+ */
+bool mapper_has_news(const struct mapper *);
+void mapper_tell(struct mapper *);
 
 void mapper_free(struct mapper *);
 
