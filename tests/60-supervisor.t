@@ -227,10 +227,10 @@ ok 'the connection string is in the environment' \
     grep -qx 'PGCDC_CONNINFO=dbname=d password=secret1' "$d/pgcdc-read.env"
 is "$(cat "$d/pgcdc-read.args")" \
     "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock><--control><$d/run/ctl.sock>" \
-    "<--state><$d/run/slot_1.state><--drain><30>")" \
+    "<--state><$d/run/slot_1.state><--drain><30><--metrics><$d/run/read.http>")" \
     "the reader's command line"
 is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping>" "the mapper's command line"
-is "$(cat "$d/esbulk-write.args")" "<-u><http://127.0.0.1:1><-a><$d/run/ack.sock>" \
+is "$(cat "$d/esbulk-write.args")" "<-u><http://127.0.0.1:1><-a><$d/run/ack.sock><--metrics><$d/run/write.http>" \
     "the writer's command line"
 is "$(for p in $(left); do tr '\0' ' ' <"/proc/$p/cmdline"; done | grep -c secret1)" 0 \
     'no command line shows the password'
@@ -238,7 +238,7 @@ is "$(stat -c %a "$d/run")" 700 'the run directory is private'
 stop 'configuration'
 
 fresh 'PGCDC_ES_URL=  http://a:1   http://b:2 ' "PGCDC_STATE=$T/own.state" \
-    "PGCDC_DEAD_LETTER=$T/own dead" 'PGCDC_DRAIN=08.5' 'PGCDC_METRICS_READ=[::1]:9187'
+    "PGCDC_DEAD_LETTER=$T/own dead" 'PGCDC_DRAIN=08.5' 'PGCDC_METRICS_READ=[::1]:9187' PGCDC_METRICS_WRITE=9188
 # The file's own rules take one level of backslashes, and quotes around all.
 cat >>"$d/conf" <<'END'
 PGCDC_WRITE_OPTIONS=--one 'two  words' "a\\"b $(touch pwned)" * \\\\ x"y"'z' ''
@@ -247,10 +247,10 @@ END
 start -v
 wait_for 'options: it starts' 10 up 1
 is "$(cat "$d/esbulk-write.args")" "$(printf %s "<-u><http://a:1><-u><http://b:2><-a>" \
-    "<$d/run/ack.sock><--dead-letter><$T/own dead><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
+    "<$d/run/ack.sock><--metrics><$d/run/write.http><--metrics><9188><--dead-letter><$T/own dead><-v><--one><two  words><a\"b \$(touch pwned)><*><\\><xyz><>")" \
     'options: the writer gets them as words, nothing expanded'
 is "$(cat "$d/pgcdc-read.args")" "$(printf %s "<-s><slot_1><-p><pub><-a><$d/run/ack.sock>" \
-    "<--control><$d/run/ctl.sock><--state><$T/own.state><--drain><8><--metrics><[::1]:9187><-v><--a><b c>")" \
+    "<--control><$d/run/ctl.sock><--state><$T/own.state><--drain><8><--metrics><$d/run/read.http><--metrics><[::1]:9187><-v><--a><b c>")" \
     'options: the reader gets them'
 is "$(cat "$d/pgcdc-map.args")" "<-m><$d/run/mapping><-v>" 'options: -v is passed on'
 is "$(find "$d" . -maxdepth 1 -name pwned)" '' 'options: nothing in them is run'
@@ -294,7 +294,7 @@ refused 'open quotes in options' '/conf:9: PGCDC_WRITE_OPTIONS has quotes' \
 refused 'a state file nowhere' 'directory of the state file' "PGCDC_STATE=/nonexistent/s"
 refused 'a run directory nowhere' 'run directory' "PGCDC_RUNDIR=/dev/null/run"
 refused 'a run directory with a long path' 'too long' \
-    "PGCDC_RUNDIR=$T/$(printf %0100d 0)"
+    "PGCDC_RUNDIR=$T/$(printf "%0$((96 - ${#T}))d" 0)"
 mkdir -m 777 "$T/open"
 refused 'a run directory open to others' 'others may write' "PGCDC_RUNDIR=$T/open"
 if [ "$(id -u)" -eq 0 ]; then
@@ -355,14 +355,15 @@ literal()
 	inside { text = text $0 "\n" }' "$TOP/man/pgcdc.1" | sed "s/\\\\e/\\\\/g; s/\\\\(aq/'/g"
 }
 example 'pgcdc(1)' "$(literal 'users of the shop')" "$(printf '<%s>' -u https://es1:9200 \
-    -u https://es2:9200 -a "$T/$((n_fresh + 1))/run/ack.sock" --cacert /etc/pgcdc/ca.pem \
+    -u https://es2:9200 -a "$T/$((n_fresh + 1))/run/ack.sock" --metrics "$T/$((n_fresh + 1))/run/write.http" --cacert /etc/pgcdc/ca.pem \
     --user cdc --password-file '/etc/pgcdc/cluster password')"
 ok 'pgcdc(1): the password file' grep -qx PGPASSFILE=/etc/pgcdc/pgpass "$d/pgcdc-read.env"
 example 'examples/pgcdc.conf' "$(cat "$TOP/examples/pgcdc.conf")" \
-    "<-u><http://127.0.0.1:9200><-a><$T/$((n_fresh + 1))/run/ack.sock>"
+    "<-u><http://127.0.0.1:9200><-a><$T/$((n_fresh + 1))/run/ack.sock><--metrics><$T/$((n_fresh + 1))/run/write.http>"
 example 'examples/tutorial' "$(cat "$TOP/examples/tutorial/pgcdc.conf")" "$(printf '<%s>' \
     -u http://127.0.0.1:9200 -a "$T/$((n_fresh + 1))/run/ack.sock" \
-    --dead-letter es_cdc_slot.dead --batch-docs 10000)"
+    --metrics "$T/$((n_fresh + 1))/run/write.http" --dead-letter es_cdc_slot.dead \
+    --batch-docs 10000)"
 ok 'examples/tutorial: the reader' \
     grep -q '<es_cdc_slot><-p><es_cdc_publication>.*<--slot-check-interval><3000>' \
     "$d/pgcdc-read.args"

@@ -62,7 +62,7 @@ log()
 finish()
 {
 	[ -z "$_own" ] || rm -rf "$_own" "$_rundir/ack.sock" "$_rundir/ctl.sock" "$_rundir/pid" \
-	    "$_rundir/mapping.new" "$_rundir/read.pid" "$_rundir/map.pid" "$_rundir/write.pid"
+	    "$_rundir/read.http" "$_rundir/write.http" "$_rundir/mapping.new" "$_rundir/read.pid" "$_rundir/map.pid" "$_rundir/write.pid"
 	exit "$1"
 }
 

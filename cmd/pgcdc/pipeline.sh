@@ -44,6 +44,7 @@ stage_read()
 	    -a "$_rundir/ack.sock" --control "$_rundir/ctl.sock" --state "$_state_file" \
 	    --drain "${_drain%.*}"
 	[ -z "$PGCDC_SNAPSHOT" ] || set -- "$@" --snapshot "$PGCDC_SNAPSHOT"
+	set -- "$@" --metrics "$_rundir/read.http"
 	[ -z "$PGCDC_METRICS_READ" ] || set -- "$@" --metrics "$PGCDC_METRICS_READ"
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	with_words "$PGCDC_READ_OPTIONS" "$@"
@@ -68,7 +69,8 @@ stage_write()
 	for _url in $PGCDC_ES_URL; do
 		set -- "$@" -u "$_url"
 	done
-	set -- "$@" -a "$_rundir/ack.sock"
+	set -- "$@" -a "$_rundir/ack.sock" --metrics "$_rundir/write.http"
+	[ -z "$PGCDC_METRICS_WRITE" ] || set -- "$@" --metrics "$PGCDC_METRICS_WRITE"
 	[ -z "$PGCDC_DEAD_LETTER" ] || set -- "$@" --dead-letter "$PGCDC_DEAD_LETTER"
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	with_words "$PGCDC_WRITE_OPTIONS" "$@"

@@ -33,7 +33,7 @@ open_rundir()
 	*:"$(id -u)") ;;
 	*) die 100 'the run directory belongs to somebody else' rundir "$_rundir" ;;
 	esac
-	[ "${#_rundir}" -le 98 ] ||
+	[ "${#_rundir}" -le 96 ] ||
 	    die 100 "the run directory's path is too long for a socket in it" rundir "$_rundir"
 	name_state
 	[ -d "$(dirname -- "$_state_file")" ] ||
