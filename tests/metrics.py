@@ -23,6 +23,27 @@ UNITS = {"ms", "us", "s", "kb", "mb", "kilobytes", "megabytes", "milliseconds", 
          "minutes", "hours", "bits", "b"}
 
 
+def is_part(name, family, families):
+    """A sample of a histogram?"""
+    return families[family][0] == "histogram" and name in (
+        f"{family}_bucket", f"{family}_sum", f"{family}_count")
+
+
+def histogram(name, samples):
+    """What is wrong with one: each has buckets in order, the last of which is its count."""
+    of = {}
+    for key, (_, value) in samples.items():
+        labels = dict(key)
+        part, end = labels.pop("__name__")[len(name):], labels.pop("le", None)
+        of.setdefault(frozenset(labels.items()), {})[part, end and float(end)] = value
+    for labels, parts in of.items():
+        ends = sorted(end for part, end in parts if part == "_bucket")
+        counts = [parts["_bucket", end] for end in ends]
+        if counts != sorted(counts) or ends[-1:] != [float("inf")] or \
+                parts.get(("_count", None)) != counts[-1] or ("_sum", None) not in parts:
+            yield f"{name}: no histogram: {dict(labels)}"
+
+
 def read(text):
     """Families, {name: (type, {labels: value})}, and what is wrong."""
     families, wrong, current, helped = {}, [], None, None
@@ -41,7 +62,7 @@ def read(text):
             families[current] = (found[3], {})
         elif not (sample := SAMPLE.match(line)):
             wrong.append(f"no sample: {line}")
-        elif sample[1] != current:
+        elif sample[1] != current and not is_part(sample[1], current, families):
             wrong.append(f"not below its family: {line}")
         else:
             labels = re.findall(LABEL, sample[2] or "")
@@ -49,6 +70,8 @@ def read(text):
                 wrong.append(f"a label twice: {line}")
             key = frozenset((name, re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), value))
                             for name, value in labels if value)
+            if sample[1] != current:
+                key |= {("__name__", sample[1])}
             values = families[current][1]
             if key in values:
                 wrong.append(f"a sample twice: {line}")
@@ -63,7 +86,9 @@ def check(text):
     families, wrong = read(text)
     for name, (kind, samples) in families.items():
         words = name.split("_")
-        if kind not in ("counter", "gauge"):
+        if kind == "histogram":
+            wrong += histogram(name, samples)
+        elif kind not in ("counter", "gauge"):
             wrong.append(f"{name}: an unknown type {kind}")
         if (kind == "counter") != (words[-1] == "total"):
             wrong.append(f"{name}: counters, and they alone, end in _total")
@@ -136,8 +161,12 @@ def main():
             print("\n".join(read(text)[0]))
         else:
             labels = frozenset(tuple(arg.split("=", 1)) for arg in sys.argv[3:])
-            family = read(text)[0].get(sys.argv[2], (None, {}))
-            print(family[1].get(labels, ("none", 0))[0])
+            name = sys.argv[2]
+            families = read(text)[0]
+            if name not in families:
+                labels |= {("__name__", name)}
+                name = re.sub("_(bucket|sum|count)$", "", name)
+            print(families.get(name, (None, {}))[1].get(labels, ("none", 0))[0])
     else:
         client(what, int(sys.argv[2]))
 

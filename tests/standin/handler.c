@@ -315,6 +315,20 @@ garble(struct request *r)
 		r->text = texts[r->plan.garble];
 }
 
+/* What the servers say of themselves: Elasticsearch since 7.14, OpenSearch since 3. */
+static void
+add_product(struct MHD_Response *m, const struct options *o)
+{
+	char text[64];
+
+	if (strcmp(o->distribution, "opensearch") != 0) {
+		MHD_add_response_header(m, "X-elastic-product", "Elasticsearch");
+	} else if (atoi(o->number) >= 3) {
+		snprintf(text, sizeof(text), "OpenSearch/%s (opensearch)", o->number);
+		MHD_add_response_header(m, "X-OpenSearch-Version", text);
+	}
+}
+
 static enum MHD_Result
 send_answer(struct request *r)
 {
@@ -337,8 +351,7 @@ send_answer(struct request *r)
 		oom();
 	if (r->text.n > 0)
 		MHD_add_response_header(m, "content-type", r->content_type);
-	if (strcmp(r->standin->options.distribution, "opensearch") != 0)
-		MHD_add_response_header(m, "X-elastic-product", "Elasticsearch");
+	add_product(m, &r->standin->options);
 	if (r->plan.retry_after[0] != '\0')
 		MHD_add_response_header(m, "Retry-After", r->plan.retry_after);
 	if (r->status == 401)

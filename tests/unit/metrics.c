@@ -39,6 +39,33 @@ test_samples(void)
 }
 
 static void
+test_histogram(void)
+{
+	static const int64_t took[] = { -5, 0, 1000, 1001, 300000, 120000001, INT64_C(500000000) };
+	struct metrics_histogram h = { .sum = 0 };
+	const char *p;
+
+	for (size_t i = 0; i < sizeof(took) / sizeof(took[0]); i++)
+		metrics_observe(&h, took[i]);
+	metrics_family(&m, METRICS_HISTOGRAM, "h_seconds", "Times.");
+	metrics_histogram(&m, METRICS_LABELS({ "of", "a" }), &h);
+	p = text();
+	ok(strstr(p, "# TYPE h_seconds histogram\n") != NULL, "a histogram");
+	ok(strstr(p, "h_seconds_bucket{of=\"a\",le=\"0.001\"} 3\n") != NULL,
+	    "a bucket has its upper end");
+	ok(strstr(p, "le=\"0.0025\"} 4\n") != NULL && strstr(p, "le=\"0.25\"} 4\n") != NULL &&
+	        strstr(p, "le=\"0.5\"} 5\n") != NULL && strstr(p, "le=\"120\"} 5\n") != NULL,
+	    "and all that is below");
+	ok(strstr(p, "le=\"+Inf\"} 7\nh_seconds_sum{of=\"a\"} 620.302002\n"
+	             "h_seconds_count{of=\"a\"} 7\n") != NULL,
+	    "the last has all; sum and count");
+	metrics_histogram(&m, NULL, &h);
+	p = text();
+	ok(strstr(p, "h_seconds_bucket{le=\"+Inf\"} 7\nh_seconds_sum 620.302002\n") != NULL,
+	    "without labels");
+}
+
+static void
 test_escaping(void)
 {
 	static const struct {
@@ -95,6 +122,7 @@ int
 main(void)
 {
 	test_samples();
+	test_histogram();
 	test_escaping();
 	test_process();
 	buf_free(&page);
