@@ -35,8 +35,9 @@ COMPILE	= $(CC) -std=c11 $(CPP) $(WARN) $(CFLAGS) $(LTO) -MMD -MP -c -o $@
 LINK	= $(CC) $(CFLAGS) $(if $(filter $(B)/bin/%,$@),$(LTO),-fno-lto) $(LDFLAGS) -o $@
 
 PROGRAMS = $(B)/bin/pgcdc-read $(B)/bin/pgcdc-map $(B)/bin/esbulk-write \
-	$(B)/bin/pgcdc-cat $(B)/bin/pgcdc
-MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1
+	$(B)/bin/pgcdc-cat $(B)/bin/pgcdc-log $(B)/bin/pgcdc
+MAN1	= man/pgcdc.1 man/pgcdc-read.1 man/pgcdc-map.1 man/esbulk-write.1 man/pgcdc-cat.1 \
+	man/pgcdc-log.1
 MAN5	= man/pgcdc-frame.5 man/pgcdc-map.5
 MAN7	= man/pgcdc.7
 UNIT_FILE = examples/systemd/pgcdc@.service
@@ -49,9 +50,10 @@ READ	= $(call objects,cmd/pgcdc-read) $(HTTP)
 MAP	= $(call objects,cmd/pgcdc-map)
 WRITE	= $(call objects,cmd/esbulk-write) $(HTTP)
 CAT	= $(call objects,cmd/pgcdc-cat)
+LOG	= $(call objects,cmd/pgcdc-log)
 # One script of these, in this order.
-PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir signals mapping pipeline options \
-	snapshot run check setup drop main)
+PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir ready signals mapping pipeline \
+	options snapshot replay status run check setup drop main)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
@@ -79,6 +81,9 @@ $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 $(B)/bin/pgcdc-cat: $(CAT) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(CAT) $(COMMON) -lyajl -lmsgpackc -lbsd -lm
+$(B)/bin/pgcdc-log: $(LOG) $(COMMON)
+	@mkdir -p $(@D)
+	$(LINK) $(LOG) $(COMMON) -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc: $(PGCDC) Makefile
 	@mkdir -p $(@D)
 	cat $(PGCDC) | sed 's/@VERSION@/$(VERSION)/' >$@.tmp

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 /* Longer events are cut: a line must stay one write, whatever a server said. */
 #define LINE_MAX_BYTES 4096
 
+/* A reason that is longer takes up no more pairs. */
+#define REASON_MAX_BYTES 1024
+
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;
@@ -21,6 +25,7 @@ struct line {
 static const char *program_name = "pgcdc";
 static enum log_level max_level = LOG_INFO;
 static bool json;
+static const char *reason_path;
 static void (*before)(void *);
 static void *before_arg;
 
@@ -34,6 +39,9 @@ log_init(const char *program, int verbose)
 	program_name = program;
 	max_level = verbose > 0 ? LOG_DEBUG : LOG_INFO;
 	json = format != NULL && strcmp(format, "json") == 0;
+	reason_path = getenv("PGCDC_REASON");
+	if (reason_path != NULL && *reason_path == '\0')
+		reason_path = NULL;
 }
 
 void
@@ -146,6 +154,65 @@ put_value(struct line *l, const struct kv *kv)
 	puts_line(l, tmp);
 }
 
+/* What is left of a string in a line that people read: no control characters. */
+static void
+put_plain(struct line *l, const char *s, size_t n)
+{
+	for (size_t i = 0, len; i < n && l->len <= sizeof(l->text) - 24; i += len) {
+		unsigned char c = (unsigned char)s[i];
+
+		len = utf8_char(s + i, n - i);
+		if (len == 0)
+			puts_line(l, "?");
+		else if (c < 0x20 || c == 0x7f)
+			puts_line(l, " ");
+		else
+			put(l, s + i, len);
+		len = len == 0 ? 1 : len;
+	}
+}
+
+void
+log_reason(const char *msg, size_t n, const struct kv *kvs)
+{
+	struct line l = { .len = 0 };
+	const char *between = " (";
+	char lsn[64];
+	int fd;
+
+	if (reason_path == NULL)
+		return;
+	put_plain(&l, msg, n);
+	for (const struct kv *kv = kvs; kv->type != KV_END; kv++) {
+		if (kv->type == KV_STR && kv->v.s == NULL)
+			continue;
+		if (l.len > REASON_MAX_BYTES)
+			break;
+		puts_line(&l, between);
+		puts_line(&l, kv->key);
+		puts_line(&l, ": ");
+		if (kv->type == KV_STR)
+			put_plain(&l, kv->v.s, strlen(kv->v.s));
+		else if (kv->type == KV_STRN)
+			put_plain(&l, kv->v.s, kv->len);
+		else if (kv->type == KV_LSN)
+			put_plain(&l, lsn, strlen(lsn_print(kv->v.u, lsn)));
+		else
+			put_value(&l, kv);
+		between = "; ";
+	}
+	if (*between == ';')
+		puts_line(&l, ")");
+	l.text[l.len++] = '\n';
+	fd = open(reason_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return;
+	/* It is one more telling of what the log has: nothing is lost where it cannot be written. */
+	if (write(fd, l.text, l.len) < 0)
+		errno = 0;
+	close(fd);
+}
+
 static void
 put_time(struct line *l)
 {
@@ -198,5 +265,7 @@ log_event(enum log_level level, const char *msg, const struct kv *kvs)
 	/* There is nowhere left to report a log that cannot be written. */
 	if (write(STDERR_FILENO, l.text, l.len) < 0)
 		errno = saved;
+	if (level == LOG_ERROR)
+		log_reason(msg, strlen(msg), kvs);
 	errno = saved;
 }

@@ -2,6 +2,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -13,6 +14,10 @@
  * With PGCDC_LOG=json in the environment it is a JSON object instead.  A line is
  * written with one write(2), so lines of several programs do not mix; it is cut at 4096
  * bytes, and bytes that are no UTF-8 become U+FFFD, so that JSON stays JSON.
+ *
+ * Where PGCDC_REASON names a file, it holds the last line of level error, for the supervisor:
+ *
+ *   slot is active elsewhere (slot: s; pid: 17)
  */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -52,6 +57,9 @@ void log_before(void (*)(void *), void *arg);
 
 /* Write one event.  kvs ends with a KV_END; a NULL string is left out. */
 void log_event(enum log_level, const char *msg, const struct kv *kvs);
+
+/* Put this into the file of PGCDC_REASON, if there is one; log_event does so with errors. */
+void log_reason(const char *msg, size_t n, const struct kv *kvs);
 
 #define log_at(level, msg, ...)                                                     \
 	log_event(                                                                  \

@@ -452,7 +452,7 @@ runs_to 0 'all three exit with 0: so does the supervisor'
 ok 'it was started once' not ran pgcdc-read 2
 is "$(cat "$d/out")" stored "the writer's standard output is the supervisor's"
 wait_for 'the end: no process is left' 10 nothing_left
-is "$(ls "$d/run")" "$(printf 'lock\nmapping')" 'the end: the run directory is tidy'
+is "$(ls "$d/run")" "$(printf 'lock\nmapping\nstatus.last')" 'the end: the run directory is tidy'
 
 for name in read map write; do
 	case $name in
@@ -548,7 +548,7 @@ touch "$d/run/keep"
 stop 'TERM'
 is "$(cat "$d/pgcdc-read.signals")" TERM 'TERM: one to the reader'
 ok 'TERM: none to the others' test ! -e "$d/pgcdc-map.signals" -a ! -e "$d/esbulk-write.signals"
-is "$(ls "$d/run")" "$(printf 'keep\nlock\nmapping')" 'TERM: the run directory is tidy'
+is "$(ls "$d/run")" "$(printf 'keep\nlock\nmapping\nstatus.last')" 'TERM: the run directory is tidy'
 
 # A terminal's ^C goes to the whole process group; env lets the shell trap it.
 fresh
@@ -637,7 +637,7 @@ fresh 'PGCDC_RESTART_MIN=100' 'PGCDC_RESTART_MAX=100'
 echo 'exit 111' >"$d/esbulk-write.do"
 start
 wait_for 'TERM while waiting: it waits' 10 logged 'started again'
-is "$(ls "$d/run")" "$(cd "$d/run" && printf '%s\n' lock mapping pid run.*)" \
+is "$(ls "$d/run")" "$(cd "$d/run" && printf '%s\n' lock mapping pid run.* status.last)" \
     'while waiting: the pid files are gone'
 stop 'TERM while waiting'
 

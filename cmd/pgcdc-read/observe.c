@@ -1,3 +1,10 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "confirm.h"
 #include "exitcode.h"
 #include "lsn.h"
@@ -185,4 +192,39 @@ observe_close(struct reader *r)
 {
 	metrics_http_close(r->metrics);
 	r->metrics = NULL;
+}
+
+/*
+ * The word for a supervisor
+ */
+
+void
+observe_tell_open(struct reader *r)
+{
+	const char *text = getenv("PGCDC_STATE_FD");
+	char *end = NULL;
+	long fd = text != NULL ? strtol(text, &end, 10) : -1;
+
+	r->tell_fd = -1;
+	if (text == NULL || end == text || *end != '\0' || fd < 0 || fd > 65535 ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
+		return;
+	r->tell_fd = (int)fd;
+}
+
+void
+observe_tell(struct reader *r)
+{
+	struct pollfd p = { .fd = r->tell_fd, .events = POLLOUT };
+	const char *now;
+	char line[32];
+	int n;
+
+	if (r->tell_fd < 0 || (now = state(r)) == r->told || poll(&p, 1, 0) <= 0)
+		return;
+	n = snprintf(line, sizeof(line), "state %s\n", now);
+	if (write(r->tell_fd, line, (size_t)n) == n)
+		r->told = now;
+	else if (errno != EAGAIN && errno != EINTR)
+		r->tell_fd = -1;
 }

@@ -5,7 +5,7 @@
 
 /*
  * --metrics: how the reader is, for whoever asks over HTTP.  All of this does nothing where the
- * option was not given.
+ * option was not given.  And its state, for a supervisor.
  */
 
 /* How it is as a whole. */
@@ -40,5 +40,12 @@ int64_t observe_due(const struct reader *, int64_t now);
 void observe_run(struct reader *);
 
 void observe_close(struct reader *);
+
+/*
+ * To the descriptor that PGCDC_STATE_FD names, if there is one: a line "state WORD" whenever the
+ * state is another one.  It never waits: what cannot be told now is told at the next call.
+ */
+void observe_tell_open(struct reader *);
+void observe_tell(struct reader *);
 
 #endif

@@ -393,6 +393,7 @@ tick(struct reader *r, int64_t now)
 	if (r->term_at != 0 && r->ended == NULL &&
 	    (!r->pgo.in_unit || now - r->term_at >= TERM_IN_UNIT_US))
 		end_stream(r, "term");
+	observe_tell(r);
 	if (now >= observe_due(r, now))
 		observe_run(r);
 	if (confirm_file(r, now, r->ended != NULL) != 0 || confirm_tick(r, now) != 0)
@@ -457,6 +458,7 @@ reader_run(const struct options *o)
 
 	r.o = o;
 	r.tick_code = GO_ON;
+	observe_tell_open(&r);
 	r.wait = (struct pg_wait) { .signal_fd = sig_init(), .tick = serve_tick,
 		.arg = &r, .answer_us = 60 * SECOND_US };
 	r.pgo.out = &r.out.buf;

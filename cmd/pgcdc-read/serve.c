@@ -155,6 +155,7 @@ serve_tick(void *reader)
 			code = EXIT_TEMPORARY;
 	}
 	snapshot_idle(r);
+	observe_tell(r);
 	observe_run(r);
 	control_idle(r);
 	if (code == GO_ON)

@@ -75,6 +75,8 @@ struct reader {
 	struct snapshot snapshot;
 	struct control control;
 	struct metrics_http *metrics; /* NULL: nobody asked for it */
+	int tell_fd;           /* where its state is told, or -1 */
+	const char *told;      /* that state */
 	uint64_t reconnects, failures; /* connections made again, and attempts in vain */
 	int64_t lost_at;       /* when the last one was lost */
 	struct watched watched;

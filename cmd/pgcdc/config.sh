@@ -8,6 +8,7 @@ set_variable()
 	    PGCDC_RUNDIR | PGCDC_STATE | PGCDC_SNAPSHOT | PGCDC_DEAD_LETTER | PGCDC_LOG | PGCDC_READ_OPTIONS | \
 	    PGCDC_METRICS_READ | PGCDC_METRICS_WRITE | PGCDC_MAP_COMMAND | PGCDC_WRITE_OPTIONS | PGCDC_DRAIN | PGCDC_KILL_DELAY | \
 	    PGCDC_RESTART_MIN | PGCDC_RESTART_MAX) ;;
+	PGCDC_RESTART_LIMIT | PGCDC_READY_FILE) ;;
 	PGCDC_*) bad "unknown variable $_key" ;;
 	_* | IFS | OPTIND | OPTARG | PPID | PWD | OLDPWD)
 		bad "$_key cannot be set: the supervisor's shell uses it" ;;
@@ -257,6 +258,10 @@ check_config()
 	[ "$_delay_min" -gt 0 ] || invalid PGCDC_RESTART_MIN 'must not be 0'
 	milliseconds PGCDC_RESTART_MAX "${PGCDC_RESTART_MAX:-60}"
 	_delay_max=$_ms
+	_restart_limit=${PGCDC_RESTART_LIMIT:-0}
+	case $_restart_limit in
+	*[!0-9]* | ??????????*) invalid PGCDC_RESTART_LIMIT 'is not a number of restarts' ;;
+	esac
 	[ "$_delay_max" -ge "$_delay_min" ] ||
 	    invalid PGCDC_RESTART_MAX 'is less than PGCDC_RESTART_MIN'
 }

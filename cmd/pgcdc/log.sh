@@ -58,21 +58,28 @@ log()
 	printf '%s\n' "$_line" >&2
 }
 
-# finish STATUS: the end.  Descriptors 7 and 9 close with it, which ends watch().
+# finish STATUS REASON: the end.  Descriptors 7 and 9 close with it, which ends watch().
 finish()
 {
+	if [ -n "$_own" ]; then
+		_why=$2
+		note_last "$1"
+		[ -z "$_ready_file" ] || rm -f -- "$_ready_file"
+		tell STOPPING=1 "STATUS=stopped with $1: $2"
+	fi
 	[ -z "$_own" ] || rm -rf "$_own" "$_rundir/ack.sock" "$_rundir/ctl.sock" "$_rundir/pid" \
 	    "$_rundir/read.http" "$_rundir/write.http" "$_rundir/mapping.new" "$_rundir/read.pid" "$_rundir/map.pid" "$_rundir/write.pid"
 	exit "$1"
 }
 
-# die STATUS MESSAGE [KEY VALUE]…
+# die STATUS MESSAGE [KEY VALUE]…: with _reason, what a program said, as the last of them.
 die()
 {
 	_status=$1
 	shift
+	[ -z "$_reason" ] || set -- "$@" reason "$_reason"
 	log error "$@"
-	finish "$_status"
+	finish "$_status" "${_reason:-$1}"
 }
 
 # bad MESSAGE: an error at the line of the configuration that is being read.

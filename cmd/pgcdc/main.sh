@@ -1,10 +1,6 @@
 # A closed descriptor 1 or 2 would be taken by the next file that is opened.
 (: >&2) 2>/dev/null || exec 2>/dev/null
-if (: >&1) 2>/dev/null; then
-	exec 4>&1
-else
-	exec >/dev/null 4>&1
-fi
+(: >&1) 2>/dev/null || exec >/dev/null
 
 case ${1-} in
 run)
@@ -19,6 +15,14 @@ check | setup | drop)
 snapshot)
 	shift
 	snapshot "$@"
+	;;
+replay)
+	shift
+	replay "$@"
+	;;
+status)
+	shift
+	status "$@"
 	;;
 -h | --help) usage ;;
 -V | --version)

@@ -12,18 +12,25 @@ install_mapping()
 	}
 	for _try in 1 2 3 4 5; do
 		rm -f "$_rundir/mapping.new"
+		rm -f "$_own/check.reason"
 		cp -- "$PGCDC_MAPPING" "$_rundir/mapping.new" 2>/dev/null
 		set -- pgcdc-map -m "$PGCDC_MAPPING" --check
 		[ "$_verbose" -eq 0 ] || set -- "$@" -v
-		"$@" </dev/null >&2 4>&-
+		PGCDC_REASON=$_own/check.reason "$@" </dev/null >"$_own/check" 2>&1 4>&-
 		_rc=$?
+		# What it says of the file are no events.
+		if command -v pgcdc-log >/dev/null; then
+			PGCDC_REASON=$_own/check.reason pgcdc-log --wrap pgcdc-map <"$_own/check"
+		else
+			cat "$_own/check" >&2
+		fi
 		if [ "$_rc" -eq 111 ] || [ "$_rc" -gt 128 ]; then
 			return 111
 		elif [ "$_rc" -ne 0 ]; then
 			return 100
 		fi
 		if cmp -s -- "$PGCDC_MAPPING" "$_rundir/mapping.new"; then
-			mv -f "$_rundir/mapping.new" "$_rundir/mapping" && return
+			mv -f "$_rundir/mapping.new" "$_rundir/mapping" 2>/dev/null && return
 			break
 		fi
 	done
@@ -37,9 +44,15 @@ reload()
 {
 	exec 6>>"$_own/reload.lock"
 	flock 6
+	tell --reloading 'STATUS=reloading'
 	install_mapping || {
-		log error 'the new mapping is refused; the old one stays in force' \
-		    mapping "$PGCDC_MAPPING"
+		read_reason "$_own/check.reason"
+		set -- mapping "$PGCDC_MAPPING"
+		[ -z "$_reason" ] || set -- "$@" reason "$_reason"
+		log error 'the new mapping is refused; the old one stays in force' "$@"
+		# Else the pipeline will say so when it is.
+		[ ! -e "$_own/ready" ] ||
+		    tell READY=1 "STATUS=the new mapping is refused, the old one is in force: $_reason"
 		return
 	}
 	# None: the first one is yet to start, or the last one was stopped.

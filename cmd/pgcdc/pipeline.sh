@@ -24,6 +24,9 @@ stage()
 	_rc=127
 	if command -v "$1" >/dev/null; then
 		(
+			# shellcheck disable=SC2030
+			export PGCDC_REASON="$_gen/$_stage.reason"
+			unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID
 			exec 2>&5 5>&-
 			exec setsid sh -c "$_become" pgcdc-stage "$_gen" "$_rundir" "$_stage" "$@"
 		)
@@ -40,6 +43,7 @@ stage()
 stage_read()
 {
 	exec </dev/null 4>&-
+	export PGCDC_STATE_FD=3
 	set -- stage read pgcdc-read -s "$PGCDC_SLOT" -p "$PGCDC_PUBLICATION" \
 	    -a "$_rundir/ack.sock" --control "$_rundir/ctl.sock" --state "$_state_file" \
 	    --drain "${_drain%.*}"
@@ -54,12 +58,31 @@ stage_map()
 {
 	exec 4>&-
 	if [ -n "$PGCDC_MAP_COMMAND" ]; then
-		set -- stage map sh -c "$PGCDC_MAP_COMMAND"
+		set -- stage_own_map
 	else
 		set -- stage map pgcdc-map -m "$_rundir/mapping"
 		[ "$_verbose" -eq 0 ] || set -- "$@" -v
 	fi
 	"$@"
+}
+
+# A mapper of one's own says what it says: a process makes events of it, up to the end of
+# its standard error, which comes with that of its group.  It holds the pipeline's lock, so
+# that is waited for, for a moment; and no pipe, so that nothing else waits.
+stage_own_map()
+{
+	exec 4<&0 6>&1
+	{
+		exec <&4 4<&- 5>&1 >&6 6>&-
+		stage map sh -c "$PGCDC_MAP_COMMAND"
+	} | {
+		exec 4<&- 6>&- >/dev/null 2>&5 3>&- 5>&-
+		# shellcheck disable=SC2031
+		export PGCDC_REASON="$_gen/map.reason"
+		exec pgcdc-log --wrap map
+	} &
+	exec 4<&- 6>&- </dev/null >/dev/null 3>&-
+	wait
 }
 
 stage_write()
@@ -84,10 +107,18 @@ collect()
 	exec 4>&- 7>&- 8>&- 9>&-
 	_n=0
 	while [ "$_n" -lt 3 ] && read -r _stage _rc; do
+		# The reader's word; once a stage has ended all that follows is the end.
+		if [ "$_stage" = state ]; then
+			[ "$_n" -gt 0 ] || take_state "$_rc"
+			continue
+		fi
 		[ -e "$_gen/forced" ] && _rc="$_rc forced"
 		echo "$_stage $_rc" >>"$_gen/status"
 		_n=$((_n + 1))
-		[ "$_n" -ne 1 ] || aside end_pipeline "$_gen" "$_bound"
+		if [ "$_n" -eq 1 ]; then
+			aside end_pipeline "$_gen" "$_bound"
+			not_ready "ending: $_stage has ended"
+		fi
 	done
 }
 
@@ -124,7 +155,9 @@ bounded()
 run_pipeline()
 {
 	_count=$((_count + 1))
-	mkdir "$_own/$_count" || die 111 'cannot write to the run directory'
+	_reason=
+	mkdir "$_own/$_count" 2>/dev/null ||
+	    die 111 'cannot write to the run directory' rundir "$_rundir"
 	rm -f "$_rundir/ack.sock" "$_rundir/ctl.sock"
 	: >"$_own/$_count/status"
 	exec 8>"$_own/$_count/lock"
@@ -139,7 +172,7 @@ run_pipeline()
 	{
 		trap : HUP INT TERM
 		# The shells say "Killed" on their own; collect() knows already.
-		exec 3>&1 5>&2 2>/dev/null 7>&- 9>&-
+		exec 3>&1 5>&2 2>/dev/null 6>&- 7>&- 9>&-
 		stage_read | stage_map | stage_write
 	} | collect &
 	_collector=$!
@@ -151,7 +184,7 @@ run_pipeline()
 		end_pipeline "$_gen" 2
 	) &
 	await $!
-	[ "$_rc" -eq 0 ] || finish 111
+	[ "$_rc" -eq 0 ] || finish 111 'processes of the pipeline cannot be ended'
 }
 
 # What to do now: _verdict is ended, stopped, failed, again or restart.
@@ -184,7 +217,9 @@ judge()
 	else
 		_verdict=restart
 	fi
-	_stage=${_cause% *} _rc=${_cause#* }
+	_stage=${_cause% *} _rc=${_cause#* } _reason=
+	# One that a signal ended had no time for a last word.
+	[ "$_rc" -gt 128 ] || [ "$_rc" -eq 0 ] || read_reason "$_gen/$_stage.reason"
 }
 
 # What changes when the ack frontier moves.
@@ -198,19 +233,28 @@ back_off()
 {
 	_mark_now=$(frontier)
 	if [ "$_delay" -eq 0 ] || [ "$_mark_now" != "$_mark" ]; then
-		_delay=$_delay_min
+		_delay=$_delay_min _vain=0
 	else
 		_delay=$((_delay * 2))
 		[ "$_delay" -le "$_delay_max" ] || _delay=$_delay_max
 	fi
-	_mark=$_mark_now
+	_mark=$_mark_now _vain=$((_vain + 1))
 	_random=$(od -An -N2 -tu2 /dev/urandom)
 	seconds $((_delay / 2 + _delay * _random / 131070))
 	set --
 	_signal=$(kill -l "$_rc" 2>/dev/null)
 	[ "$_rc" -le 128 ] || [ -z "$_signal" ] || set -- signal "$_signal"
-	log warn 'the pipeline broke: all three are started again' \
-	    stage "$_stage" +exit "$_rc" "$@" exits "$_exits" +delay "$_seconds"
+	set -- stage "$_stage" +exit "$_rc" "$@" exits "$_exits"
+	if [ "$_restart_limit" -gt 0 ] && [ "$_vain" -gt "$_restart_limit" ]; then
+		die 111 'given up: nothing was stored over that many restarts' \
+		    +restarts "$_restart_limit" "$@"
+	fi
+	set -- "$@" +delay "$_seconds"
+	[ -z "$_reason" ] || set -- "$@" reason "$_reason"
+	log warn 'the pipeline broke: all three are started again' "$@"
+	_restarts=$((_restarts + 1)) _why=$_reason
+	note_last
+	aside tell "STATUS=$_stage ended with $_rc, starting again in $_seconds s: $_reason"
 	# A sleep that ends with this shell, however that does.
 	# The point of its seconds is a comma in some languages.
 	bounded env LC_ALL=C flock -w "$_seconds" "$_own/alive" true
@@ -218,17 +262,21 @@ back_off()
 
 supervise()
 {
-	_count=0 _delay=0
+	_count=0 _delay=0 _vain=0
 	_mark=$(frontier)
 	while [ "$_stop" -eq 0 ]; do
 		run_pipeline || break
 		judge
+		[ "$_verdict" = again ] || {
+			_last_exit="$_stage $_rc"
+			_last_time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+		}
 		rm -rf "$_gen"
 		_gen=
 		case $_verdict in
 		ended)
 			log info 'the stream ended, all is stored'
-			finish 0
+			finish 0 'the stream ended, all is stored'
 			;;
 		failed)
 			case $_rc in
@@ -239,13 +287,15 @@ supervise()
 			;;
 		stopped)
 			[ "$_stop" -gt 1 ] || [ "$_zeros" -ne 3 ] || break
-			log warn 'stopped, not all stages ended in order' exits "$_exits"
-			finish 111
+			set -- exits "$_exits"
+			[ -z "$_reason" ] || set -- "$@" reason "$_reason"
+			log warn 'stopped, not all stages ended in order' "$@"
+			finish 111 "stopped, not all stages ended in order: ${_reason:-$_exits}"
 			;;
 		restart) back_off ;;
 		esac
 	done
 	log info 'stopped'
-	finish 0
+	finish 0 stopped
 }
 

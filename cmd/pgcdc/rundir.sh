@@ -52,8 +52,10 @@ lock_rundir()
 		die 111 'another pgcdc run holds the run directory' \
 		    rundir "$_rundir" pid "${_pid:-unknown}"
 	fi
-	echo $$ >"$_rundir/pid"
-	_own=$(mktemp -d "$_rundir/run.XXXXXX") || die 111 'cannot write to the run directory'
+	{ echo $$ >"$_rundir/pid"; } 2>/dev/null ||
+	    die 111 'cannot write to the run directory' rundir "$_rundir"
+	_own=$(mktemp -d "$_rundir/run.XXXXXX" 2>/dev/null) ||
+	    die 111 'cannot write to the run directory' rundir "$_rundir"
 	exec 7>"$_own/alive"
 	flock 7
 	(watch) &
@@ -63,8 +65,9 @@ lock_rundir()
 watch()
 {
 	trap '' HUP INT TERM
-	exec 4>&- 7>&- 9>&-
+	exec 4>&- 6>&- 7>&- 9>&-
 	flock "$_own/alive" true 2>/dev/null
+	[ -z "$_ready_file" ] || [ ! -d "$_own" ] || rm -f -- "$_ready_file"
 	end_all_of "$_own" 'the supervisor is gone: its pipeline is ended'
 }
 

@@ -84,7 +84,7 @@ aside()
 {
 	(
 		trap '' HUP INT TERM
-		exec 4>&- 7>&- 8>&- 9>&-
+		exec 4>&- 6>&- 7>&- 8>&- 9>&-
 		("$@") &
 	)
 }
@@ -102,9 +102,13 @@ on_term()
 	[ -z "$_nap" ] || kill -s KILL "$_nap" 2>/dev/null
 	# log in a subshell: this may be in the middle of another log.
 	case ${_gen:+running }$_stop in
-	1) (log info 'stopping') ;;
+	1)
+		(log info 'stopping')
+		[ -z "$_own" ] || aside tell STOPPING=1 'STATUS=stopping'
+		;;
 	'running 1')
 		(log info 'stopping: TERM to the reader' +seconds "$_drain")
+		aside tell STOPPING=1 'STATUS=stopping: what was read is stored first'
 		aside drain "$_gen"
 		;;
 	'running 2')

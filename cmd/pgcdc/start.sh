@@ -22,8 +22,8 @@
 # - A descriptor is closed by `exec` in a subshell, not by a redirection of a function:
 #   dash would keep a copy of it until the function ends.
 #
-# Descriptors: 3 statuses, 4 standard output, 5 standard error, 6 a reload's lock,
-# 7 "the supervisor lives", 8 the pipeline's lock, 9 the run directory's lock.
+# Descriptors: 3 statuses and the reader's states, 4 standard output, 5 standard error,
+# 6 that of --ready-fd (a reload's lock in the process that does one), 7 "the supervisor lives", 8 the pipeline's lock, 9 the run directory's lock.
 
 set -uf
 umask 077
@@ -45,11 +45,21 @@ _rundir=
 _file=
 _lineno=0
 _where= # " KEY:LINE" for every variable of the file
+_reason= # what the program that failed said last
+_ready_file=
+_ready_fd= # given; it is descriptor 6 then
+_since=    # for status.last: when the supervisor was started, and
+_restarts=0
+_last_exit= # which stage broke, with which status, and
+_last_time= # when
+_why=
 
 usage()
 {
 	cat <<-'END'
-	usage: pgcdc run -c FILE [-v]
+	usage: pgcdc run -c FILE [-v] [--ready-file FILE] [--ready-fd N]
+	       pgcdc status -c FILE [--watch[=SECONDS]] [--json]
+	       pgcdc replay -c FILE [DEADLETTERS]
 	       pgcdc snapshot -c FILE [TABLE...]
 	       pgcdc check -c FILE [--json]
 	       pgcdc setup -c FILE [-d CONNINFO] [--tables LIST] [--print]
@@ -59,14 +69,20 @@ usage()
 	run            run the pipeline that FILE configures, until it ends or is stopped
 	snapshot       have the pipeline that runs load tables (again); without any, tell how
 	               far it is with those that it loads
+	status         tell on one screen how the pipeline is
+	replay         send dead letters again that were set aside
 	check          look for what is missing, wherever, and say how to mend it
 	setup          make the publication, the slot and the index templates
 	drop           the reverse; asks before
-	    --json     as a JSON object
 	    --print    show the SQL and the requests instead
 	    --tables   publish these, as SQL has their names, not those of the mapping
 	    --yes      don't ask
 	-d, --dbname   connect so, for instance as a superuser
+	--ready-file, --ready-fd
+	               the file is there while the pipeline is ready, and the descriptor gets a
+	               newline when it is for the first time
+	--watch        look again every two seconds, or so many
+	--json         as a JSON object a line
 	-c, --config   the configuration: lines of KEY=VALUE
 	-v, --verbose  log more
 	-h, --help     this text

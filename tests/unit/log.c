@@ -45,6 +45,58 @@ untimed(void)
 	return n == 25 && year >= 2020 ? s + n : s;
 }
 
+/* What the file of PGCDC_REASON has, in got. */
+static char *
+reason(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	size_t n = f != NULL ? fread(got, 1, sizeof(got) - 1, f) : 0;
+
+	if (f != NULL)
+		fclose(f);
+	got[n] = '\0';
+	return got;
+}
+
+static void
+test_reason(void)
+{
+	char path[] = "/tmp/pgcdc-reason.XXXXXX", json[] = "PGCDC_LOG=json";
+	char *text;
+
+	close(mkstemp(path));
+	unlink(path);
+	setenv("PGCDC_REASON", path, 1);
+	putenv(json);
+	log_init("prog", 0);
+	catch ();
+	log_warn("not so bad");
+	is(reason(path), "", "a warning is no reason");
+	log_error("a longer one than the next", kv_str("a", "b"));
+	log_error("it\nbroke", kv_str("table", "two \"words\""), kv_str("none", NULL), kv_int("n", 5),
+	    kv_lsn("lsn", 0x100000002), kv_str("remedy", "mend\tit"));
+	log_info("goes on");
+	logged();
+	is(reason(path), "it broke (table: two \"words\"; n: 5; lsn: 1/2; remedy: mend it)\n",
+	    "PGCDC_REASON: the last error alone, in plain words");
+	text = calloc(1, 100000);
+	memset(text, 'x', 99999);
+	catch ();
+	log_error(text, kv_str("a", text), kv_str("b", text));
+	logged();
+	reason(path);
+	ok(strlen(got) > 1000 && strlen(got) < 4096 && got[strlen(got) - 1] == '\n',
+	    "a long one is cut: a line still");
+	unlink(path);
+	setenv("PGCDC_REASON", "/nonexistent/reason", 1);
+	log_init("prog", 0);
+	catch ();
+	log_error("still told");
+	ok(strstr(logged(), "still told") != NULL, "a file that cannot be had changes nothing else");
+	unsetenv("PGCDC_REASON");
+	free(text);
+}
+
 static void
 test_text(void)
 {
@@ -202,6 +254,7 @@ int
 main(void)
 {
 	saved_stderr = dup(STDERR_FILENO);
+	test_reason();
 	test_text();
 	test_json();
 	test_cut(false);
