@@ -210,7 +210,7 @@ function bytes(n,  u)
 {
 	for (u = 1; n >= 10000 && u < 6; u++)
 		n /= 1024
-	return sprintf(u == 1 ? "%d %s" : "%.1f %s", n, substr("B  kB MB GB TB PB", u * 3 - 2, 2))
+	return u == 1 ? sprintf("%d B", n) : sprintf("%.1f %s", n, substr("kB MB GB TB PB", u * 3 - 5, 2))
 }
 function seconds(n)
 {
@@ -290,7 +290,7 @@ function judge()
 	}
 	bad = 0
 	if (head != "standby" && ("w connected" in known) && m["w connected"] == 0) {
-		head = head ", the cluster does not answer"
+		head = head ", but the cluster takes nothing"
 		bad = 1
 	}
 }
@@ -329,12 +329,13 @@ function put_source(  out)
 		out = out "; log held " bytes(m["r slot_retained_bytes"])
 	if ("r slot_safe_bytes" in known)
 		out = out ", " bytes(m["r slot_safe_bytes"]) " more are safe"
-	if ("r confirmed_lsn" in known)
-		out = out (out == "" ? "" : "; ") "confirmed " lsn(m["r confirmed_lsn"])
 	put(sprintf("%-10s %s", "slot", out))
+	out = "r confirmed_lsn" in known ? "confirmed " lsn(m["r confirmed_lsn"]) : ""
 	if (m["r reconnects_total"] + m["r connect_failures_total"] > 0)
-		put(sprintf("%-10s connected again %d times, %d attempts failed", "", \
-		    m["r reconnects_total"], m["r connect_failures_total"]))
+		out = out (out == "" ? "" : "; ") sprintf("connected again %d times, %d attempts failed", \
+		    m["r reconnects_total"], m["r connect_failures_total"])
+	if (out != "")
+		put(sprintf("%-10s %s", "", out))
 	put(sprintf("%-10s %s%d rows%s", "read", per_second(rate("read", "r rows_total")), \
 	    m["r rows_total"], (out = list_by("r rows_total", \
 	    "insert update delete truncate snapshot")) == "" ? "" : ": " out))
@@ -344,12 +345,12 @@ function put_writer(  out, k)
 	put(sprintf("%-10s %s%d actions%s", "stored", per_second(rate("write", "w actions_total")), \
 	    m["w actions_total"], (out = list_by("w ignored_total", "conflict missing coalesced")) == "" ? "" : \
 	    "; needed no more: " out))
-	put(sprintf("%-10s %d actions, %s; %d requests on their way; the oldest row is %s old", "waiting", \
+	put(sprintf("%-10s %d actions, %s; %d requests under way; the oldest row: %s", "waiting", \
 	    m["w queue_actions"], bytes(m["w queue_bytes"]), m["w in_flight_requests"], \
 	    seconds(m["w oldest_unstored_seconds"])))
 	out = cluster == "" ? "not known yet" : cluster
 	if ("w connected" in known)
-		out = out (m["w connected"] ? ", answers" : ", does not answer")
+		out = out (m["w connected"] ? ", takes requests" : ", takes nothing")
 	if (by["w nodes resting"] > 0)
 		out = out sprintf("; nodes: %d, %d resting", m["w nodes"], by["w nodes resting"])
 	put(sprintf("%-10s %s", "cluster", out))
@@ -394,8 +395,8 @@ function put_snapshot(  out, k, done, shown)
 			done = table_state(tables[k])
 			if ((done == 100) != shown)
 				continue
-			put(sprintf("%-10s %s: %s, %d rows", "", table[tables[k]], \
-			    done < 0 ? "waiting" : done " %", of[tables[k] " snapshot_rows_total"]))
+			put(sprintf("%-10s %7s %10d rows  %s", "", done < 0 ? "waiting" : done " %", \
+			    of[tables[k] " snapshot_rows_total"], table[tables[k]]))
 		}
 }
 function screen(  out)
@@ -403,7 +404,7 @@ function screen(  out)
 	if (clear)
 		printf "\033[H"
 	out = "pgcdc " i["slot"] ": " head
-	put(sprintf("%-59s %s", out, i["time"]))
+	put(length(out) < 60 ? sprintf("%-59s %s", out, i["time"]) : out)
 	if ("started" in l) {
 		out = "running" in i ? "since " l["started"] ", process " l["pid"] : \
 		    "ended " (l["ended"] != "" ? l["ended"] " with " l["exit"] : "by force")
