@@ -25,7 +25,7 @@ struct line {
 static const char *program_name = "pgcdc";
 static enum log_level max_level = LOG_INFO;
 static bool json;
-static const char *reason_path;
+static int reason_fd = -1;
 static void (*before)(void *);
 static void *before_arg;
 
@@ -34,14 +34,17 @@ static const char *const level_names[] = { "error", "warn", "info", "debug" };
 void
 log_init(const char *program, int verbose)
 {
-	const char *format = getenv("PGCDC_LOG");
+	const char *format = getenv("PGCDC_LOG"), *path = getenv("PGCDC_REASON");
 
 	program_name = program;
 	max_level = verbose > 0 ? LOG_DEBUG : LOG_INFO;
 	json = format != NULL && strcmp(format, "json") == 0;
-	reason_path = getenv("PGCDC_REASON");
-	if (reason_path != NULL && *reason_path == '\0')
-		reason_path = NULL;
+	/* Now, for a program in its sandbox opens nothing. */
+	if (reason_fd >= 0)
+		close(reason_fd);
+	reason_fd = path == NULL || *path == '\0'
+	    ? -1
+	    : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
 }
 
 void
@@ -178,9 +181,8 @@ log_reason(const char *msg, size_t n, const struct kv *kvs)
 	struct line l = { .len = 0 };
 	const char *between = " (";
 	char lsn[64];
-	int fd;
 
-	if (reason_path == NULL)
+	if (reason_fd < 0)
 		return;
 	put_plain(&l, msg, n);
 	for (const struct kv *kv = kvs; kv->type != KV_END; kv++) {
@@ -204,13 +206,9 @@ log_reason(const char *msg, size_t n, const struct kv *kvs)
 	if (*between == ';')
 		puts_line(&l, ")");
 	l.text[l.len++] = '\n';
-	fd = open(reason_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return;
 	/* It is one more telling of what the log has: nothing is lost where it cannot be written. */
-	if (write(fd, l.text, l.len) < 0)
+	if (ftruncate(reason_fd, 0) != 0 || pwrite(reason_fd, l.text, l.len, 0) < 0)
 		errno = 0;
-	close(fd);
 }
 
 static void

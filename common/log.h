@@ -15,7 +15,7 @@
  * written with one write(2), so lines of several programs do not mix; it is cut at 4096
  * bytes, and bytes that are no UTF-8 become U+FFFD, so that JSON stays JSON.
  *
- * Where PGCDC_REASON names a file, it holds the last line of level error, for the supervisor:
+ * Where PGCDC_REASON names a file when log_init is called, it holds the last line of level error, for the supervisor:
  *
  *   slot is active elsewhere (slot: s; pid: 17)
  */

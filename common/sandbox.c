@@ -47,6 +47,7 @@ sandbox_enter(enum sandbox kind)
 #ifdef OWN_ARCH
 /* What a filter's loop needs, malloc, and the C library at exit. */
 static const unsigned pure[] = { SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_ppoll,
+	SYS_pwrite64, SYS_ftruncate,
 	SYS_close, SYS_fcntl, SYS_fstat, SYS_lseek, SYS_brk, SYS_mremap, SYS_munmap, SYS_madvise,
 	SYS_futex, SYS_getrandom, SYS_clock_gettime, SYS_gettimeofday, SYS_rt_sigreturn,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_restart_syscall, SYS_getpid, SYS_gettid, SYS_exit,
