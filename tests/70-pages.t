@@ -18,17 +18,36 @@ own() {
 
 # page FILE PATTERN: the literal block of a page that has the pattern.
 page() {
-	awk -v pattern="$2" '
-	/^\.Bd -literal/ { inside = 1; text = ""; next }
-	/^\.Ed/ { if (inside && text ~ pattern) { printf "%s", text; exit } inside = 0 }
+	awk -v pattern="$2" -v used="$T/used.$1" '
+	/^\.Bd -literal/ { inside = 1; text = ""; n++; next }
+	/^\.Ed/ {
+		if (inside && text ~ pattern) {
+			printf "%s", text
+			print n >>used
+			exit
+		}
+		inside = 0
+	}
 	inside { text = text $0 "\n" }' "$TOP/man/$1" | sed 's/\\e/\\/g' | own
 }
 
 # readme PATTERN: the same of the README: the indented block that has the pattern.
 readme() {
-	awk -v pattern="$1" '
-	/^    / { text = text substr($0, 5) "\n"; next }
-	{ if (text ~ pattern) { printf "%s", text; exit } text = "" }' "$TOP/README.md" | own
+	awk -v pattern="$1" -v used="$T/used.README" '
+	/^    / { n += text == ""; text = text substr($0, 5) "\n"; next }
+	{
+		if (text ~ pattern) {
+			printf "%s", text
+			print n >>used
+			exit
+		}
+		text = ""
+	}' "$TOP/README.md" | own
+}
+
+# blocks N: 1 to N, as used.* has them.
+blocks() {
+	seq "$1" | xargs
 }
 
 # run NAME COMMANDS: the commands of a block, as a shell runs them.
@@ -148,6 +167,23 @@ sql "SELECT pg_drop_replication_slot('${ID}_slot');
     DROP PUBLICATION shop_publication" >/dev/null
 ok "the reader's page: a first look" run first "$(page pgcdc-read.1 create-slot)"
 like "$(cat first.out)" '^\["E".*caught-up' "it comes to the end"
+
+# The rest of the README.
+like "$(readme 'make demo')" '^make check' "the README's two commands"
+for target in $(readme 'make demo' | sed 's/^make \([a-z]*\) .*/\1/'); do
+	ok "make $target is one" grep -q "^$target:" "$TOP/Makefile"
+done
+ok "the README's picture is the tour's" [ "$(readme 'frames--')" = "$(page pgcdc.7 'frames--')" ]
+grep -o '](\([^):]*\))' "$TOP/README.md" "$TOP"/examples/*/README.md |
+    sed 's/README.md:](/ /; s/)$//' >links
+while read -r folder link; do
+	ok "a link: $link" [ -e "$folder$link" ]
+done <links
+is "$(sort -nu used.README | xargs)" "$(blocks "$(awk '
+    /^    / { n += !inside; inside = 1; next } { inside = 0 } END { print n }' "$TOP/README.md")")" \
+    'every block of the README was run'
+is "$(sort -nu used.pgcdc.7 | xargs)" "$(blocks "$(grep -c '^[.]Bd -literal' "$TOP/man/pgcdc.7")")" \
+    'and every one of the tour'
 
 # The writer's own example.
 ok "the writer's page: a document by hand" run byhand "$(page esbulk-write.1 printf)"
