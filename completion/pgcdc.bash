@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# pgcdc.bash -- completion for pgcdc, pgcdc-read, pgcdc-map, esbulk-write and pgcdc-cat.
+# pgcdc.bash -- completion for pgcdc and the programs that it runs.
 #
 # What there is to complete is what the program says itself, by -h: its options, the
 # kind of their values, its subcommands.  So it fits the program that is installed.  It
@@ -127,4 +127,4 @@ _pgcdc()
 		;;
 	esac
 }
-complete -F _pgcdc pgcdc pgcdc-read pgcdc-map esbulk-write pgcdc-cat
+complete -F _pgcdc pgcdc pgcdc-read pgcdc-map esbulk-write pgcdc-cat pgcdc-log

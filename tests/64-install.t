@@ -5,7 +5,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TOP" || exit 1
-programs='esbulk-write pgcdc pgcdc-cat pgcdc-map pgcdc-read'
+programs=$(sed -n '/^PROGRAMS/,/[^\\]$/p' Makefile | tr -c 'a-z-' '\n' | sed -n '/^pgcdc/p; /^esbulk/p' |
+    sort | xargs)
 root=$T/root
 
 # run_make TARGET [VARIABLE=VALUE...]: of what is built.
@@ -24,6 +25,8 @@ examples() {
 }
 
 # make install ----------------------------------------------------------------------
+
+like "$programs" '^esbulk-write .*pgcdc pgcdc-cat .*pgcdc-map pgcdc-read' "the programs: $programs"
 
 mkdir -p "$root/usr/local/bin" "$root/usr/local/share/doc"
 echo other >"$root/usr/local/bin/other"
@@ -84,7 +87,8 @@ options() {
 	"$1" -h | tr -c 'a-z0-9-' '\n' | grep '^--[a-z]' | sort -u | xargs
 }
 if command -v bash >"$T/null"; then
-	for program in esbulk-write pgcdc-cat pgcdc-map pgcdc-read; do
+	for program in $programs; do
+		[ "$program" != pgcdc ] || continue
 		is "$(offers "$program" --)" "$(options "$program")" "$program: all long options"
 	done
 	subcommands=$(pgcdc -h | sed -n 's/^.*  *pgcdc \([a-z][a-z]*\) .*/\1/p' | sort -u)
