@@ -5,6 +5,7 @@
 #
 #	```sh			run by a shell, in a copy of the folder
 #	```sh terminal NAME	the same, in the background
+#	```sh SUBCOMMAND	run by a shell, if pgcdc has that subcommand
 #	```sql			run by the superuser
 #	```text			what the block before it must say, in the end
 #	```KIND FILE		a configuration's lines: the server's, or those of a file
@@ -58,7 +59,7 @@ plain() {
 # run_block N: a shell's, or psql's; what it says is in $T/out.
 run_block() {
 	case $(cat "$T/block.$1.kind") in
-	sh) own <"$T/block.$1.text" >"$T/block.sh" && sh -eu "$T/block.sh" ;;
+	sh*) own <"$T/block.$1.text" >"$T/block.sh" && sh -eu "$T/block.sh" ;;
 	sql*) sql "$(cat "$T/block.$1.text")" ;;
 	esac >"$T/out" 2>"$T/err"
 }
@@ -103,6 +104,14 @@ while [ "$n" -lt "$blocks" ]; do
 		case $kind in
 		*b) instance=$BG_PID ;;
 		esac
+		;;
+	'sh '*)
+		if pgcdc -h | grep -q "pgcdc ${kind#* } "; then
+			ok "$what: $(head -n 1 "$T/block.$n.text")" run_block "$n" || diag <"$T/out"
+		else
+			diag "pgcdc HAS NO SUBCOMMAND ${kind#* }"
+			skip "$what" "NOT RUN: pgcdc has no subcommand ${kind#* }"
+		fi
 		;;
 	text)
 		wait_for "$what: it says so" 60 says $((n - 1)) "$T/block.$n.text"
