@@ -162,9 +162,9 @@ is "$(dpkg-deb -f "$deb" Package Version)" "$(printf 'Package: pgcdc\nVersion: %
     'its name and version'
 ok 'nothing is left of its making but the packages' [ ! -e "$T/deb/pgcdc-$version" ]
 if command -v lintian >"$T/null"; then
-	# -O0, which makes it quick, cannot be fortified.
-	lintian --allow-root -I --suppress-tags hardening-no-fortify-functions "$T"/deb/*.changes \
-	    >"$T/lintian" 2>&1
+	# -O0, which makes it quick, cannot be fortified; and awk's functions are not bash's.
+	lintian --allow-root -I --suppress-tags hardening-no-fortify-functions,bash-term-in-posix-shell \
+	    "$T"/deb/*.changes >"$T/lintian" 2>&1
 	is "$(grep -v '^running with root' "$T/lintian")" '' 'lintian has nothing to say'
 else
 	diag 'lintian IS NOT INSTALLED'
