@@ -150,6 +150,8 @@ observe_open(struct writer *w)
 
 	if (w->o->metrics.n == 0)
 		return -1;
+	/* What is there from the start can be seen to grow. */
+	(void)tally_find(&w->delivery.tally, "", 0);
 	w->metrics = metrics_http_open(
 	    &w->o->metrics, pages, sizeof(pages) / sizeof(pages[0]), w, &permanent);
 	if (w->metrics != NULL)
