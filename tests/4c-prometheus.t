@@ -4,8 +4,9 @@
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-command -v prometheus >/dev/null && command -v promtool >/dev/null ||
-	skip_all 'there is no Prometheus here: apt-get install prometheus'
+for program in prometheus promtool; do
+	command -v $program >/dev/null || skip_all "no $program here: apt-get install prometheus"
+done
 own_pg
 pg_db
 # shellcheck source=pipeline.sh
