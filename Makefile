@@ -193,6 +193,7 @@ bench: all tests
 	sh tests/bench/map
 	sh tests/bench/write
 	sh tests/bench/snapshot
+	sh tests/bench/metrics
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
