@@ -316,6 +316,10 @@ standin_start --gc-deletes-ms 0 --no-auto-create --distribution elasticsearch --
 is "$(item a | send) $(jq -r '.items[0].index.error.type' "$T/answer")" \
     '200 0 index_not_found_exception' 'no index is made where none may be'
 like "$(cat "$T/headers")" '^X-elastic-product: Elasticsearch' 'an Elasticsearch'
+standin_start --number 3.4.0
+item a | send >"$T/code"
+like "$(cat "$T/headers")" '^X-OpenSearch-Version: OpenSearch/3.4.0 [(]opensearch[)]' 'an OpenSearch'
+standin_start --gc-deletes-ms 0 --no-auto-create --distribution elasticsearch --number 7.17.9
 is "$(curl -sS --noproxy '*' "$STANDIN_URL" | jq -c .version.number)" '"7.17.9"' 'of that version'
 curl -sS --noproxy '*' -X PUT "$STANDIN_URL/f" >"$T/made"
 {
