@@ -249,7 +249,7 @@ action_check(const struct frame_action *a, struct action_line *l)
 	    !utf8_valid(a->id.ptr, a->id.len) || !utf8_valid(a->routing.ptr, a->routing.len))
 		return "X has an index, id or routing that is not UTF-8";
 	if (!known) {
-		l->known.index.len = l->known.head.len = 0;
+		l->known.index.len = l->known.head.len = l->known.tally = 0;
 		buf_add(&l->known.index, a->index.ptr, a->index.len);
 	}
 	if (a->versioned == VERSION_GIVEN && a->op != OP_INDEX && a->op != OP_DELETE)
@@ -339,7 +339,7 @@ put_known_head(struct action_line *l, const struct frame_action *a)
 }
 
 /* A string with its quotes, where there is room for six bytes of each. */
-static char *
+static inline char *
 add_string(char *to, struct frame_str s)
 {
 	*to++ = '"';

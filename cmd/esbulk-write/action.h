@@ -20,6 +20,7 @@ struct action_known {
 	enum frame_op op;
 	const char *type;
 	uint16_t index_at, index_len;
+	uint16_t tally; /* its place in struct tally; 0: not looked for */
 	uint64_t version; /* whose digits these are, if there are any */
 	char digits[20];
 	uint8_t n_digits;

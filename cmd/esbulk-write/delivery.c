@@ -63,6 +63,7 @@ delivery_fill(struct delivery *d, struct item *item, const struct action_line *l
 	item->index_len = l->index_len;
 	item->id_at = l->id_at;
 	item->id_len = l->id_len;
+	item->tally = l->known.tally;
 	item->op = (uint8_t)a->op;
 	item->versioned = versioned;
 	item->live = item->resent = false;

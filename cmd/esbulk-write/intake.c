@@ -158,6 +158,7 @@ take_truncate(struct intake *in, const struct frame_action *a)
 	item = make_item(in, &d->lane[0], l, a, 0);
 	delivery_fill(d, item, l, a, 0, versioned, version);
 	item->state = ITEM_TRUNCATE;
+	item->tally = 0; /* it has a pattern in place of an index */
 	delivery_add(d, &d->lane[0], item);
 	truncate_begin(&d->truncate, item, l->pattern, l->query, versioned, version);
 	in->actions++;
@@ -167,11 +168,18 @@ take_truncate(struct intake *in, const struct frame_action *a)
 const char *
 intake_check(struct intake *in, const struct frame_action *a)
 {
+	struct tally *t = &in->delivery->tally;
+	const char *why;
+
 	in->document = action_document(a->index, a->id);
 	/* In a snapshot's unit nothing is counted. */
 	if (in->begin.has_xid)
 		version_expect(&in->places, in->document);
-	return action_check(a, &in->line);
+	why = action_check(a, &in->line);
+	/* Where its index is counted is looked for when it is another than before. */
+	if (t->on && in->line.known.tally == 0 && why == NULL && a->index.ptr != NULL)
+		in->line.known.tally = tally_find(t, a->index.ptr, a->index.len)->place;
+	return why;
 }
 
 int

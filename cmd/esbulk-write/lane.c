@@ -209,26 +209,35 @@ note_live(struct delivery *d, const struct item *item)
 	d->live_conflicts /= 2;
 }
 
+/* An action of the item's index is done, by being stored or left out for one that is. */
+static void
+count(struct tally *t, const struct item *item, enum tally_operation operation)
+{
+	struct tally_index *index = item->tally != 0
+	    ? t->list[item->tally - 1]
+	    : tally_find(t, item->text + item->index_at, item->index_len);
+
+	index->stored[operation]++;
+}
+
 static void
 count_stored(struct tally *t, const struct item *item)
 {
 	if (!t->on)
 		return;
-	tally_stored(t, item->text + item->index_at, item->index_len,
+	count(t, item,
 	    item->state == ITEM_TRUNCATE ? TALLY_TRUNCATE : (enum tally_operation)item->op);
-	t->ignored[TALLY_CONFLICT] += item->status == 409;
-	t->ignored[TALLY_MISSING] += item->status == 404;
+	if (item->status >= 400)
+		t->ignored[item->status == 409 ? TALLY_CONFLICT : TALLY_MISSING]++;
 }
 
-/* Not sent, for a later one that is stored. */
 static void
 count_left_out(struct tally *t, const struct item *item)
 {
 	if (!t->on)
 		return;
 	t->ignored[TALLY_COALESCED]++;
-	tally_stored(t, item->text + item->index_at, item->index_len,
-	    (enum tally_operation)item->op);
+	count(t, item, (enum tally_operation)item->op);
 }
 
 void

@@ -44,6 +44,7 @@ struct item {
 	uint16_t index_at, index_len, id_at; /* in text, escaped as JSON has it */
 	uint16_t id_len;
 	uint16_t status;    /* of the last answer */
+	uint16_t tally;     /* see tally.h: of its index; 0: not looked for */
 	uint8_t op;         /* enum frame_op */
 	uint8_t verdict;    /* enum verdict, of the last answer */
 	uint8_t errors;     /* answers of 500, its request's too, saturating */

@@ -30,6 +30,7 @@ add(struct tally *t, const char *name, size_t len)
 	index->name = xstrndup(name, len);
 	index->len = len;
 	t->list[t->n++] = index;
+	index->place = (uint16_t)t->n;
 	return index;
 }
 
@@ -54,15 +55,6 @@ tally_find(struct tally *t, const char *name, size_t len)
 		return add(t, name, len);
 	}
 	return t->n > TALLY_INDICES ? t->list[TALLY_INDICES] : add(t, others, sizeof(others) - 1);
-}
-
-void
-tally_stored(struct tally *t, const char *name, size_t len, enum tally_operation operation)
-{
-	/* Most go where the one before went. */
-	if (t->last == NULL || t->last->len != len || memcmp(t->last->name, name, len) != 0)
-		t->last = tally_find(t, name, len);
-	t->last->stored[operation]++;
 }
 
 void

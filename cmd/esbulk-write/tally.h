@@ -43,13 +43,14 @@ enum tally_cause {
 struct tally_index {
 	char *name; /* as a request has it; "_other": of all that are beyond */
 	size_t len;
+	uint16_t place; /* in list, from 1 */
 	uint64_t stored[TALLY_OPERATIONS];
 	uint64_t rejected;
 };
 
 struct tally {
 	bool on; /* somebody may ask: otherwise actions are not counted here */
-	struct tally_index **list, *last;
+	struct tally_index **list;
 	size_t n;
 	uint16_t *slot; /* 1 + place in list, by the name's hash; 0: none */
 	uint64_t ignored[TALLY_IGNORED];
@@ -69,9 +70,6 @@ extern const uint16_t tally_statuses[TALLY_STATUSES];
 
 /* That of the index, or of the others; it stays where it is. */
 struct tally_index *tally_find(struct tally *, const char *name, size_t len);
-
-/* An action is stored, for which the index stands in the text of a request. */
-void tally_stored(struct tally *, const char *name, size_t len, enum tally_operation);
 
 /* One is rejected; name may be NULL. */
 void tally_rejected(struct tally *, const char *name, size_t len);
