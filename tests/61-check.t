@@ -337,6 +337,33 @@ good_conf
 look
 is "$looked $(jq -r .result "$T/check.json")" '0 warning' 'warnings alone are 0'
 
+# A standby --------------------------------------------------------------------------
+
+drop_slot
+rm -f "$T/shop.state"
+"$TOP/tests/pg-server" stop "$PG_DIR" fast >/dev/null
+cp -a "$PG_DIR" "$T/standby"
+rm "$T/standby/port"
+cat >>"$T/standby/data/postgresql.conf" <<END
+primary_conninfo = 'host=$PGHOST port=$PGPORT user=$PGUSER'
+END
+cp -p "$T/standby/data/PG_VERSION" "$T/standby/data/standby.signal"
+"$TOP/tests/pg-server" start "$PG_DIR" >/dev/null || bail 'the primary does not start'
+"$TOP/tests/pg-server" start "$T/standby" ${PGCDC_TEST_PG_MAJOR:+"$PGCDC_TEST_PG_MAJOR"} \
+    >"$T/standby.log" 2>&1 || bail 'the standby does not start'
+PGPORT=$(cat "$T/standby/port")
+wait_for 'a standby' 20 sh -c 'psql -XAtqc "SELECT pg_is_in_recovery()" | grep t'
+good_conf
+if [ "$(sql 'SHOW server_version_num')" -lt 160000 ]; then
+	finds server error 'it is a standby, and PostgreSQL 1[45]' 'a standby cannot decode before 16'
+else
+	mends hot_standby_feedback warning 'the primary may remove rows' 'a standby without feedback'
+	finds server ok ', a standby,' 'else it will do'
+fi
+"$TOP/tests/pg-server" stop "$T/standby" immediate >/dev/null
+PGPORT=$(cat "$PG_DIR/port")
+good_conf
+
 # Usage ------------------------------------------------------------------------------
 
 exits 100 'it needs a configuration' pgcdc check
