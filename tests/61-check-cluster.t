@@ -11,6 +11,13 @@
 
 need_pg
 own_es
+case $(es GET / | jq -r .version.number) in
+6.*)
+	skip 'the check of a cluster' 'before 7 there are no such index templates'
+	done_testing
+	exit
+	;;
+esac
 pg_db
 sql "CREATE TABLE users (id int PRIMARY KEY, name text);
 CREATE TABLE visits (id int PRIMARY KEY, site text NOT NULL) PARTITION BY RANGE (id);
@@ -25,6 +32,13 @@ tables:
     index: ${ID}_visits-{site}
 END
 conf=$T/shop.conf
+# Where the node wants a login, also of pgcdc.
+options=
+if [ -n "${PGCDC_TEST_ES_LOGIN:-}" ]; then
+	IFS=: read -r admin admin_password <"$PGCDC_TEST_ES_LOGIN"
+	printf '%s\n' "$admin_password" >"$T/admin"
+	options="--cacert $PGCDC_TEST_ES_CACERT --user $admin --password-file $T/admin"
+fi
 # conf_for URL [LINE...]
 conf_for() {
 	cat >"$conf" <<-END
@@ -35,6 +49,7 @@ conf_for() {
 	PGCDC_ES_URL=$1
 	PGCDC_RUNDIR=$T/run
 	PGCDC_STATE=$T/state
+	PGCDC_WRITE_OPTIONS=$options
 	END
 	shift
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$conf"
@@ -44,7 +59,7 @@ users=${ID}_users visits=${ID}_visits
 # Indices ----------------------------------------------------------------------------
 
 conf_for "$PGCDC_TEST_ES_URL"
-finds node ok 'OpenSearch 2|Elasticsearch [789]' 'a node and its version'
+finds node ok 'OpenSearch [1-3]|Elasticsearch [789]|does not tell its version' 'a node and its version'
 before=$(es GET "_cat/indices?h=index&s=index"; es GET '_cat/templates?h=name&s=name')
 mends template warning "${visits}-\\* is not there, and no template" 'no templates'
 ok 'the index is not made' not es GET "$users"
@@ -82,7 +97,7 @@ for kind in persistent transient; do
 	mends 'cluster block' error 'the whole cluster takes no writes' "a block of the cluster: $kind"
 done
 es PUT _cluster/settings '{"transient":{"cluster.routing.allocation.enable":"none"}}' >/dev/null
-curl -sS -X PUT "$PGCDC_TEST_ES_URL/$users?wait_for_active_shards=0&timeout=1s" >/dev/null
+es PUT "$users?wait_for_active_shards=0&timeout=1s" >/dev/null
 finds health error 'red: primary shards are missing' 'a cluster that is red'
 es PUT _cluster/settings '{"transient":{"cluster.routing.allocation.enable":null}}' >/dev/null
 mended=
@@ -94,17 +109,36 @@ es DELETE '_index_template/pgcdc-*' >/dev/null
 is "$(es GET "_cat/indices?h=index&s=index"; es GET '_cat/templates?h=name&s=name')" "$before" \
     'the check makes nothing itself'
 
+# Rights, which Elasticsearch alone tells.
+if [ -n "${PGCDC_TEST_ES_LOGIN:-}" ]; then
+	es PUT _security/user/poor '{"password":"secret","roles":["pgcdc"]}' >/dev/null
+	echo secret >"$T/poor"
+	options="--cacert $PGCDC_TEST_ES_CACERT --user poor --password-file $T/poor"
+	conf_for "$PGCDC_TEST_ES_URL"
+	ES_ADMIN=$(cat "$PGCDC_TEST_ES_LOGIN")
+	export ES_ADMIN
+	mends rights error 'may not read, write and make all of the indices' 'a login without rights'
+	finds rights ok 'may write to the indices' 'and with them'
+	sed -i 's/--user poor/--user nobody_here/' "$conf"
+	finds node error 'the login is denied .401.' 'a login that is none'
+fi
+options=
+
 # Nodes ------------------------------------------------------------------------------
 
 conf_for http://127.0.0.1:1
 finds node error 'Failed to connect|[Cc]ould.* connect' 'no node'
 is "$looked $(jq -r .result "$T/check.json")" '111 temporary' 'is 111'
-conf_for "$PGCDC_TEST_ES_URL http://127.0.0.1:1"
+standin_start
+conf_for "$STANDIN_URL http://127.0.0.1:1"
 finds node warning 'connect' 'one of two is missing'
 is "$looked" 0 'is a warning'
-standin_start
-conf_for "$PGCDC_TEST_ES_URL $STANDIN_URL"
-finds node error 'is of another cluster' 'nodes of two clusters'
+if [ -z "${PGCDC_TEST_ES_LOGIN:-}" ]; then
+	conf_for "$PGCDC_TEST_ES_URL $STANDIN_URL"
+	finds node error 'is of another cluster' 'nodes of two clusters'
+else
+	skip 'nodes of two clusters' 'they have one login'
+fi
 # version OPTION...: a stand-in of that version.
 version() {
 	kill "$STANDIN_PID"
@@ -133,6 +167,10 @@ finds node error 'the login is denied' 'a wrong one'
 ok 'the password is not told' not grep -r wrong "$T/check.json" "$T/check.err"
 
 # A password that a remedy needs is read where it is kept.
+[ -z "${PGCDC_TEST_ES_LOGIN:-}" ] || {
+	done_testing
+	exit
+}
 conf_for "$PGCDC_TEST_ES_URL" "PGCDC_WRITE_OPTIONS=--user 'a b' --password-file '$T/pass word'"
 echo x >"$T/pass word"
 es PUT "$users" >/dev/null

@@ -91,13 +91,32 @@ node_missing(struct probe *p, struct node *node)
 		    "%s: %s", node->url, connection_problem(&p->connection, p->rc));
 }
 
+/*
+ * It did not say what it is: the login may not know, or something before it, or its makers, leave
+ * that out.  Does it behave like a node all the same?  The last answer is that to GET / again.
+ */
+static bool
+is_silent(struct probe *p, struct node *node)
+{
+	bool node_like;
+
+	if (p->status != 403 && p->status != 404 && p->status != 405)
+		return false;
+	(void)probe_ask(p, node, "GET", "/_cluster/health", NULL);
+	node_like = p->status == 403 ||
+	    (p->status == 200 && json_member(probe_json(p), "status").p != NULL);
+	(void)probe_ask(p, node, "GET", "/", NULL);
+	return node_like;
+}
+
 static void
 check_nodes(struct probe *p)
 {
 	char *cluster = NULL;
 
 	for (size_t i = 0; p->node == NULL && i < p->nodes.n; i++)
-		if (probe_ask(p, p->nodes.node[i], "GET", "/", NULL) == 200 || p->status == 403)
+		if (probe_ask(p, p->nodes.node[i], "GET", "/", NULL) == 200 ||
+		    is_silent(p, p->nodes.node[i]))
 			p->node = p->nodes.node[i];
 
 	for (size_t i = 0; i < p->nodes.n; i++) {
@@ -108,9 +127,9 @@ check_nodes(struct probe *p)
 		if (status == 200) {
 			check_version(p, node, answer);
 			check_same(p, node, answer, &cluster);
-		} else if (status == 403) {
+		} else if (is_silent(p, node)) {
 			finding(&p->f, FINDING_OK, "node", NULL,
-			    "%s answers; its version is not for this login to know", node->url);
+			    "%s answers, and does not tell its version (status %ld)", node->url, status);
 		} else {
 			node_missing(p, node);
 		}
@@ -189,6 +208,19 @@ put_names(const struct probe *p, struct buf *b)
 	buf_addc(b, ']');
 }
 
+/* By somebody else: this login is what lacks rights. */
+static void
+put_role(const struct probe *p, const char *role, struct buf *b)
+{
+	struct probe admin = *p;
+
+	admin.login = (struct login) { .kind = LOGIN_NONE };
+	buf_adds(b, "run: ");
+	probe_put_curl(&admin, b, "PUT", "/_security/role/pgcdc", role);
+	buf_adds(b, " -u \"$ES_ADMIN\"\nwith NAME:PASSWORD of an administrator as ES_ADMIN; and give the "
+	            "login that role");
+}
+
 static void
 check_rights(struct probe *p)
 {
@@ -209,8 +241,7 @@ check_rights(struct probe *p)
 		buf_adds(&body, "{\"indices\":[{\"names\":");
 		put_names(p, &body);
 		buf_adds(&body, ",\"privileges\":[\"read\",\"write\",\"create_index\",\"view_index_metadata\"]}]}");
-		buf_printf(&remedy, "PUT /_security/role/pgcdc with %s, and give the login that role",
-		    buf_cstr(&body));
+		put_role(p, buf_cstr(&body), &remedy);
 		if (strcmp(probe_string(all), "true") == 0)
 			finding(&p->f, FINDING_OK, "rights", NULL, "the login may write to the indices");
 		else
