@@ -200,6 +200,7 @@ STANDIN_PID=$BG_PID
 wait_for 'it is back' 60 shows 0 ': streaming '
 "$TOP/tests/pg-server" stop "$PG_DIR" immediate
 wait_for 'the server is away' 30 shows 111 ': connecting to the server'
+ok 'and why it cannot be reached' grep -q '^why .*cannot connect to PostgreSQL' "$T/out"
 
 # --watch, all the while.
 bg watch pgcdc status -c "$T/pgcdc.conf" --watch=0.3

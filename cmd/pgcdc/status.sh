@@ -16,6 +16,15 @@ look()
 	    "i ticks $_ticks" "i page $_page" "i dead_letter $PGCDC_DEAD_LETTER" "i rundir $_rundir"
 	[ ! -r "$_rundir/lock" ] || flock -n -s -- "$_rundir/lock" true || echo 'i running 1'
 	[ ! -r "$_rundir/status.last" ] || sed 's/^\([a-z_]*\)=/l \1 /' "$_rundir/status.last"
+	# What the reader said last, while it tries again.
+	set +f
+	for _run in "$_rundir"/run.*/current; do
+		_gen=
+		{ read -r _gen <"$_run"; } 2>/dev/null
+		read_reason "$_gen/read.reason"
+		[ -z "$_reason" ] || printf 'i trouble %s\n' "$_reason"
+	done
+	set -f
 	for _name in read map write; do
 		_pid=
 		{ read -r _pid <"$_rundir/$_name.pid"; } 2>/dev/null
@@ -296,6 +305,8 @@ function judge()
 }
 function why()
 {
+	if (head == "connecting to the server")
+		return i["trouble"]
 	if (problem != "")
 		return problem
 	if (head == "not running" || head == "waiting for a restart" || head == "starting")

@@ -1,0 +1,157 @@
+#!/bin/sh
+# A night in five minutes: the server is restarted, the node is killed and comes back, is out for
+# a minute, the spool's disk is full, a row is one that the cluster will never take, and at last the
+# slot is lost.  Each time the log and pgcdc status name the cause, and the pipeline goes on with
+# nothing lost, or stops for the slot.
+#
+# With LONG=1 only.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+[ -n "${LONG:-}" ] || skip_all 'a night takes minutes: LONG=1'
+own_pg
+own_es
+pg_db
+# shellcheck source=pipeline.sh
+. "$TOP/tests/pipeline.sh"
+
+# shows STATUS PATTERN: for wait_for: what pgcdc status says.
+shows() {
+	pgcdc status -c "$T/pgcdc.conf" >"$T/out" 2>"$T/err"
+	_got=$?
+	cat "$T/out" "$T/err"
+	[ "$_got" -eq "$1" ] && grep -q -e "$2" "$T/out"
+}
+# told PATTERN: did the log say so since the last step?
+told() {
+	tail -n "+$((step_at + 1))" "$T/pgcdc.log" | grep -q -e "$1"
+}
+step_at=0 limit=0
+# step: another 20 transactions in each session, while it happens.
+step() {
+	step_at=$(wc -l <"$T/pgcdc.log")
+	limit=$((limit + 20))
+	load_until $limit
+}
+# recovers WHAT: it is as before, and all is stored.
+recovers() {
+	wait_for "$1: status is well again" 90 shows 0 "^pgcdc $SLOT: streaming"
+	pipeline_stored "$1: all is stored" 120
+}
+spool=''
+unmount() {
+	[ -z "$spool" ] || umount "$spool" 2>/dev/null
+}
+
+load_tables
+load_mapping
+load_indexes
+sql "CREATE TABLE numbers (id int PRIMARY KEY, n text); ALTER PUBLICATION $ID ADD TABLE numbers;
+SELECT 1 FROM pg_create_logical_replication_slot('$SLOT', 'pgoutput')" >"$T/slot"
+sql 'UPDATE items SET counter = counter'
+cat >>"$T/mapping.yml" <<EOT
+  - table: public.numbers
+    index: $ID-numbers
+EOT
+es PUT "$ID-numbers" '{"mappings":{"properties":{"n":{"type":"integer"}}}}' >"$T/index.answer"
+sql "ALTER SYSTEM SET logical_decoding_work_mem = '64kB'; SELECT pg_reload_conf()" >"$T/null"
+mkdir "$T/spool"
+# What a spool has not got room for is 16 MB; this one is a disk of 2.
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=2m,mode=700 pgcdc-spool "$T/spool" 2>"$T/null"; then
+	spool=$T/spool
+	trap 'unmount; _cleanup' EXIT
+fi
+pipeline_conf PGCDC_DEAD_LETTER="$T/dead" \
+    "PGCDC_READ_OPTIONS=--spool-dir $T/spool --spool-mem 65536"
+pipeline_start
+load_start 4 120
+step
+recovers 'evening'
+
+# The server is restarted.
+step
+"$TOP/tests/pg-server" stop "$PG_DIR" immediate
+wait_for 'server: status names it' 60 shows 111 ': connecting to the server'
+ok 'server: and why' grep -q '^why .*cannot connect' "$T/out"
+ok 'server: the log has it' told 'error pgcdc-read msg="cannot connect to PostgreSQL"'
+"$TOP/tests/pg-server" start "$PG_DIR" >"$T/again.log" 2>&1
+wait_for 'server: it is back' 60 sql 'SELECT 1'
+# The sessions went with it.
+for pid in $LOADS; do
+	wait "$pid" 2>"$T/null"
+done
+load_start 4 120 4
+load_until $limit
+recovers 'server'
+
+# The node is killed, and is back at once.
+step
+kill -s KILL -- "-$(cat "$ES_DIR/pid")"
+wait_for 'node: status names it' 60 shows 111 'but the cluster takes nothing'
+ok 'node: and why' grep -q '^why .*does not answer' "$T/out"
+ok 'node: the log has it' told 'warn esbulk-write msg="the cluster does not answer: trying again"'
+"$TOP/tests/search-node" stop "$ES_DIR" >"$T/stop.log" 2>&1
+"$TOP/tests/search-node" start "$ES_DIR" >"$T/es.log" 2>&1 || bail 'the node did not start again'
+recovers 'node'
+
+# It hangs for a minute.
+step
+wait_for 'a minute: the load goes on' 60 load_came_to $((limit * 2))
+"$TOP/tests/search-node" pause "$ES_DIR"
+since=$(clock)
+sql "INSERT INTO numbers VALUES (1, '1')"
+wait_for 'a minute: it is out' 90 passed 60 "$since"
+wait_for 'a minute: status tells how old the oldest row is' 10 shows "$?" 'the oldest row: [1-9][0-9]* s'
+ok 'a minute: no process ended' not told 'the pipeline broke'
+"$TOP/tests/search-node" continue "$ES_DIR"
+recovers 'a minute'
+
+# A transaction that the spool has no room for.
+if [ -n "$spool" ]; then
+	step
+	sql "INSERT INTO items (id, session, counter, name)
+	    SELECT -1000000 - i, -2, 0, repeat(md5(i::text), 20) FROM generate_series(1, 20000) i"
+	wait_for 'spool: status names it' 90 shows 111 '^why .*No space left on device'
+	ok 'spool: the log has it' \
+	    told 'warn pgcdc msg="the pipeline broke.*stage=read exit=111.*reason=.*No space left'
+	mount -o remount,size=200m "$spool"
+	recovers 'spool'
+else
+	skip 'spool' 'NOT CHECKED: a file system cannot be mounted'
+fi
+
+# A row that no cluster will ever take.
+step
+sql "INSERT INTO numbers VALUES (2, 'no number')"
+wait_for 'poison: status counts it' 60 shows 0 '^rejects    1 dead letters'
+ok 'poison: the log names it' told 'warn esbulk-write msg=".*rejected an action.*id=2 '
+recovers 'poison'
+is "$(pgcdc-cat "$T/dead" | jq -r 'select(.[0] == "X") | .[4]')" 2 'poison: it is a dead letter'
+
+# Morning: all there is, is there.
+load_until 120
+for pid in $LOADS; do
+	wait "$pid" || diag 'a session failed'
+done
+pipeline_stored 'morning: all is stored' 120
+load_same
+ok 'morning: the screen fits' awk 'length > 80 { exit 1 } END { exit NR > 24 }' "$T/out"
+
+# The slot is lost: nobody can go on from there.
+step_at=$(wc -l <"$T/pgcdc.log")
+sql "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'; SELECT pg_reload_conf()" >"$T/null"
+"$TOP/tests/search-node" pause "$ES_DIR"
+lost() {
+	sql "INSERT INTO numbers SELECT i, i FROM generate_series(100 + $1, 105 + $1) i ON CONFLICT DO NOTHING;
+	CREATE TABLE IF NOT EXISTS noise (t text); INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 20000);
+	SELECT pg_switch_wal(); CHECKPOINT" >"$T/null"
+	[ "$(sql "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$SLOT'")" = lost ]
+}
+wait_for 'slot: the server gives it up' 120 lost 1
+wait_exit 'slot: the pipeline stops with 100' 120 "$PIPELINE" 100
+like "$(tail -n 1 "$T/pgcdc.log")" ' error pgcdc msg="stopped: a permanent error" stage=read .*reason=".*slot' \
+    'slot: the last line has the reason'
+wait_for 'slot: status names it' 10 shows 111 '^why .*slot'
+ok 'slot: and that it does not run' grep -q 'not running' "$T/out"
+"$TOP/tests/search-node" continue "$ES_DIR"
+done_testing
