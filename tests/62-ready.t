@@ -165,6 +165,11 @@ is "$(last_of exit),$(last_of last_exit)" '100,read 100' 'status.last: how it en
 fails 100 'no such slot: it stops' PGCDC_SLOT=nix PGCDC_LOG=json
 like "$(printf '%s\n' "$last" | jq -r .reason)" 'slot.*nix' 'the last line has the reason in JSON'
 ok 'all lines are JSON' jq -e '[.time, .level, .program, .msg] | all' "$T/pgcdc.log"
+for options in READ=read WRITE=write; do
+	fails 100 "an option that ${options#*=} does not have" "PGCDC_${options%=*}_OPTIONS=--bogus"
+	like "$last" "stage=${options#*=} exit=100 .*reason=\"no such option.*--bogus" 'the last line names it'
+	is "$(grep -vc '^20[0-9TZ:.-]* [a-z]* [a-z-]* msg="' "$T/pgcdc.log")" 0 'all lines are events'
+done
 echo nonsense: >"$T/bad.yml"
 fails 100 'a mapping that is wrong' PGCDC_MAPPING="$T/bad.yml"
 like "$last" 'mapping file is refused.*reason=".*nonsense' 'the last line has the reason'

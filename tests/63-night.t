@@ -110,7 +110,7 @@ recovers 'a minute'
 if [ -n "$spool" ]; then
 	step
 	sql "INSERT INTO items (id, session, counter, name)
-	    SELECT -1000000 - i, -2, 0, repeat(md5(i::text), 20) FROM generate_series(1, 20000) i"
+	    SELECT 900000000 + i, -2, 0, repeat(md5(i::text), 20) FROM generate_series(1, 20000) i"
 	wait_for 'spool: status names it' 90 shows 111 '^why .*No space left on device'
 	ok 'spool: the log has it' \
 	    told 'warn pgcdc msg="the pipeline broke.*stage=read exit=111.*reason=.*No space left'

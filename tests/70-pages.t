@@ -121,6 +121,8 @@ wait_for "a row is a document again" 20 has_document 2 '"name":"Grace"'
 unpublished 102 Later
 ok "the tour's snapshot on demand" run demand "$(page pgcdc.7 '^pgcdc snapshot')"
 wait_for "and so is another one" 20 has_document 102 '"name":"Later"'
+ok "the tour's screen" run status "$(page pgcdc.7 '^pgcdc status')"
+like "$(cat status.out)" '^pgcdc .*_slot: streaming' "it says that all is well"
 kill -TERM "$supervisor"
 wait_exit "the supervisor ends in order" 30 "$supervisor" 0
 wait_for "and the slot is free" 20 slot_free

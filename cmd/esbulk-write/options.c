@@ -449,6 +449,7 @@ options_parse(int argc, char **argv, struct options *o)
 		.dead_in_row = 100 };
 	log_init("esbulk-write", 0);
 	refuse_short(argc, argv);
+	opterr = 0; /* it is said as all else on the log */
 	while ((c = getopt_long(argc, argv, "u:a:vhV", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'u': add_url(o, optarg); break;
@@ -494,7 +495,9 @@ options_parse(int argc, char **argv, struct options *o)
 		case OPT_GZIP: o->gzip = true; break;
 		case 'h': show(usage_text); break;
 		case 'V': show("esbulk-write " PGCDC_VERSION "\n"); break;
-		case '?': exit(EXIT_PERMANENT); /* getopt has said what is wrong */
+		case '?':
+			usage_error("no such option, or an argument that it lacks or does not take",
+			    argv[optind - 1]);
 		default: take_connection(o, &f, c);
 		}
 	}

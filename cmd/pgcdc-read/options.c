@@ -349,8 +349,7 @@ take(struct options *o, int c, const char *arg)
 			exit(EXIT_TEMPORARY);
 		exit(EXIT_DONE);
 	case '?':
-		/* getopt has said what is wrong. */
-		exit(EXIT_PERMANENT);
+		usage_error("no such option, or an argument that it lacks or does not take", arg);
 	default: take_long(o, c, arg);
 	}
 }
@@ -368,8 +367,9 @@ options_parse(int argc, char **argv, struct options *o)
 	o->conninfo = getenv("PGCDC_CONNINFO");
 	if (o->conninfo == NULL)
 		o->conninfo = "";
+	opterr = 0; /* it is said as all else on the log */
 	while ((c = getopt_long(argc, argv, "d:s:p:a:o:vhV", longopts, NULL)) != -1)
-		take(o, c, optarg);
+		take(o, c, c == '?' ? argv[optind - 1] : optarg);
 	if (optind < argc)
 		usage_error("an argument that is no option", argv[optind]);
 	log_init("pgcdc-read", o->verbose);
