@@ -359,9 +359,11 @@ function put_writer(  out, k)
 	put(sprintf("%-10s %d actions, %s; %d requests under way; the oldest row: %s", "waiting", \
 	    m["w queue_actions"], bytes(m["w queue_bytes"]), m["w in_flight_requests"], \
 	    seconds(m["w oldest_unstored_seconds"])))
-	out = cluster == "" ? "not known yet" : cluster
+	out = cluster
 	if ("w connected" in known)
-		out = out (m["w connected"] ? ", takes requests" : ", takes nothing")
+		out = out (out == "" ? "" : ", ") (m["w connected"] ? "takes requests" : "takes nothing")
+	else if (out == "")
+		out = "nothing was sent yet"
 	if (by["w nodes resting"] > 0)
 		out = out sprintf("; nodes: %d, %d resting", m["w nodes"], by["w nodes resting"])
 	put(sprintf("%-10s %s", "cluster", out))
