@@ -22,6 +22,11 @@ shows() {
 	cat "$T/out" "$T/err"
 	[ "$_got" -eq "$1" ] && grep -q -e "$2" "$T/out"
 }
+# why_is PATTERN: for wait_for: the reason in full, which the screen may have on several lines.
+why_is() {
+	pgcdc status -c "$T/pgcdc.conf" --json | tee "$T/out" | jq -e --arg why "$1" \
+	    '.healthy == false and (.why // "" | test($why))'
+}
 # told PATTERN: did the log say so since the last step?
 told() {
 	tail -n "+$((step_at + 1))" "$T/pgcdc.log" | grep -q -e "$1"
@@ -111,7 +116,7 @@ if [ -n "$spool" ]; then
 	step
 	sql "INSERT INTO items (id, session, counter, name)
 	    SELECT 900000000 + i, -2, 0, repeat(md5(i::text), 20) FROM generate_series(1, 20000) i"
-	wait_for 'spool: status names it' 90 shows 111 '^why .*No space left on device'
+	wait_for 'spool: status names it' 90 why_is 'No space left on device'
 	ok 'spool: the log has it' \
 	    told 'warn pgcdc msg="the pipeline broke.*stage=read exit=111.*reason=.*No space left'
 	mount -o remount,size=200m "$spool"
@@ -135,6 +140,7 @@ for pid in $LOADS; do
 done
 pipeline_stored 'morning: all is stored' 120
 load_same
+shows 0 streaming >"$T/null"
 ok 'morning: the screen fits' awk 'length > 80 { exit 1 } END { exit NR > 24 }' "$T/out"
 
 # The slot is lost: nobody can go on from there.

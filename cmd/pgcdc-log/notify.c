@@ -38,7 +38,8 @@ connect_to(const char *path)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (connect(fd, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) != 0) {
+	n += offsetof(struct sockaddr_un, sun_path);
+	if (connect(fd, (struct sockaddr *)&to, (socklen_t)n) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -46,8 +47,8 @@ connect_to(const char *path)
 }
 
 /*
- * BARRIER=1 with a descriptor, which the manager closes once it has seen to all that came before
- * (sd_notify(3)); one that does not know it closes it, too.
+ * BARRIER=1 with a descriptor, which the manager closes once it has seen to all that came
+ * before (sd_notify(3)); one that does not know it closes it, too.
  */
 static void
 await_taken(int fd)
@@ -58,14 +59,17 @@ await_taken(int fd)
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
 		.msg_controllen = sizeof(control) };
 	struct pollfd p = { .events = 0 };
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return;
-	control.header = (struct cmsghdr) { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+	control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
 		.cmsg_len = CMSG_LEN(sizeof(int)) };
 	memcpy(CMSG_DATA(&control.header), &ends[1], sizeof(int));
 	p.fd = sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : ends[0];

@@ -10,7 +10,8 @@
 #include "log.h"
 #include "wrap.h"
 
-/* So much of a line is one event: with escapes it can be less that fits, which log.c cuts. */
+/* So much of a line is one event: with escapes it can be less that fits, which log.c
+ * cuts. */
 #define PIECE 2048
 
 /* What was not an event of the line that came last. */
@@ -22,7 +23,8 @@ static bool
 begins(const char *s, size_t n, const char *pattern)
 {
 	for (; *pattern != '\0'; pattern++, s++, n--)
-		if (n == 0 || (*pattern == '0' ? !isdigit((unsigned char)*s) : *s != *pattern))
+		if (n == 0 ||
+		    (*pattern == '0' ? !isdigit((unsigned char)*s) : *s != *pattern))
 			return false;
 	return true;
 }
@@ -53,7 +55,8 @@ take_text(const char *s, size_t n)
 
 		piece = n < PIECE ? n : PIECE;
 		/* Not within a character. */
-		while (piece < n && piece > PIECE - 4 && ((unsigned char)s[piece] & 0xc0) == 0x80)
+		while (piece < n && piece > PIECE - 4 &&
+		       ((unsigned char)s[piece] & 0xc0) == 0x80)
 			piece--;
 		memcpy(text, s, piece);
 		for (size_t i = 0; i < piece; i++)
@@ -132,11 +135,12 @@ wrap(void)
 		}
 	}
 	if (n < 0) {
-		log_warn("cannot read what the mapper says", kv_str("error", strerror(errno)));
+		log_warn(
+		    "cannot read what the mapper says", kv_str("error", strerror(errno)));
 		code = EXIT_TEMPORARY;
 	}
 	take_line(text, len);
 	if (last_len > 0)
-		log_reason(last, last_len, (const struct kv[]) { { .key = 0 } });
+		log_reason(last, last_len, (const struct kv[]){ { .key = 0 } });
 	return code;
 }

@@ -65,7 +65,8 @@ finish()
 		_why=$2
 		note_last "$1"
 		[ -z "$_ready_file" ] || rm -f -- "$_ready_file"
-		tell STOPPING=1 "STATUS=stopped with $1: $2"
+		# What is on the log is the last line.
+		tell STOPPING=1 "STATUS=stopped with $1: $2" 2>/dev/null
 	fi
 	[ -z "$_own" ] || rm -rf "$_own" "$_rundir/ack.sock" "$_rundir/ctl.sock" "$_rundir/pid" \
 	    "$_rundir/read.http" "$_rundir/write.http" "$_rundir/mapping.new" "$_rundir/read.pid" "$_rundir/map.pid" "$_rundir/write.pid"

@@ -23,7 +23,8 @@
 #   dash would keep a copy of it until the function ends.
 #
 # Descriptors: 3 statuses and the reader's states, 4 standard output, 5 standard error,
-# 6 that of --ready-fd (a reload's lock in the process that does one), 7 "the supervisor lives", 8 the pipeline's lock, 9 the run directory's lock.
+# 6 that of --ready-fd (a reload's lock in the process that does one), 7 "the supervisor
+# lives", 8 the pipeline's lock, 9 the run directory's lock.
 
 set -uf
 umask 077
