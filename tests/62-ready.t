@@ -87,7 +87,7 @@ wait_for 'killed with -9, it is not ready any more' 20 [ ! -e "$T/ready2" ]
 : >"$T/told"
 kill -KILL "$(stage_pid write)"
 wait_for 'a stage is killed: not ready' 20 [ ! -e "$T/ready" ]
-wait_for 'which is told at once' 10 told 'STATUS=ending: write has ended'
+wait_for 'which is told at once' 10 told 'STATUS=ending: [a-z]* has ended'
 wait_for 'the service manager is told which one' 10 grep -q '^there STATUS=write ended with 137, starting again in' "$T/told"
 wait_for 'ready again' 20 ready_is streaming
 wait_for 'which is told, too' 10 told READY=1
