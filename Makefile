@@ -53,7 +53,6 @@ CAT	= $(call objects,cmd/pgcdc-cat)
 LOG	= $(call objects,cmd/pgcdc-log)
 # One script of these, in this order.
 PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir ready signals mapping pipeline \
-PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir ready signals mapping pipeline \
 	options snapshot replay screen status run check setup drop main)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)

@@ -34,6 +34,7 @@
 #define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
 #define TERM_IN_UNIT_US SECOND_US /* a unit may end that long after TERM */
 
+#define MISSING_TRIES 3
 #define BIG         (16 * 1024 * 1024) /* for so large a message libpq made a lot of room */
 #define MAX_WAIT_US (60 * SECOND_US)
 
@@ -160,6 +161,22 @@ take_message(struct reader *r, const char *msg, size_t len)
 	return -1;
 }
 
+/*
+ * A file of the server's log is missing (WalSndSegmentOpen in walsender.c).  Is that worth another
+ * try?  A server forgets to wait for this connection when it takes up what an earlier one left
+ * behind: at our first confirmation it moves the slot's restart_lsn to where that had been, which
+ * this one has not read up to yet (LogicalConfirmReceivedLocation in logical.c), and a checkpoint
+ * then removes what is between.  The next connection begins behind it.
+ */
+static bool
+may_be_there_again(struct reader *r)
+{
+	if (r->missing_seq != r->pgo.seq)
+		r->missing = 0;
+	r->missing_seq = r->pgo.seq;
+	return r->missing++ < MISSING_TRIES;
+}
+
 /* The server ended COPY, or the connection is gone. */
 static int
 stream_failed(struct reader *r)
@@ -170,6 +187,9 @@ stream_failed(struct reader *r)
 
 	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR)
 		log_error("the server ended the stream");
+	else if (pg_sqlstate_is(res, "58P01") && may_be_there_again(r))
+		log_warn("the server lacks a part of its log: trying again",
+		    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
 	else
 		status = setup_stream_failed(r->conn, res, "the replication connection failed");
 	PQclear(res);

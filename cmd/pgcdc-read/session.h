@@ -63,6 +63,8 @@ struct reader {
 	int64_t silence_us;    /* so long without anything is the end of a connection */
 	int patience;          /* how many wal_sender_timeouts that is */
 	uint64_t silent_lsn;   /* idle_lsn when a connection was silent last */
+	int missing;           /* so often in a row a part of the server's log was missing */
+	uint64_t missing_seq;  /* the last unit then */
 	int64_t big_at;        /* when a large message came, which libpq keeps room for */
 	int64_t watch_at;      /* when the catalog is asked again how things are */
 	bool standby_said;
