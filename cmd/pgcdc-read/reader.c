@@ -162,15 +162,18 @@ take_message(struct reader *r, const char *msg, size_t len)
 }
 
 /*
- * A file of the server's log is missing (WalSndSegmentOpen in walsender.c).  Is that worth another
- * try?  A server forgets to wait for this connection when it takes up what an earlier one left
- * behind: at our first confirmation it moves the slot's restart_lsn to where that had been, which
- * this one has not read up to yet (LogicalConfirmReceivedLocation in logical.c), and a checkpoint
- * then removes what is between.  The next connection begins behind it.
+ * A file of the server's log is missing (58P01 by WalSndSegmentOpen in walsender.c, XX000 by
+ * CheckXLogRemoved in xlog.c).  Is that worth another try?  A server forgets what it is reading
+ * when it takes up what an earlier connection left behind: at our first confirmation it moves the
+ * slot's restart_lsn to where that one had been, which it has not read up to again yet
+ * (LogicalConfirmReceivedLocation in logical.c), and a checkpoint then removes what is between.
+ * The next connection begins behind it.
  */
 static bool
-may_be_there_again(struct reader *r)
+may_be_there_again(struct reader *r, const PGresult *res)
 {
+	if (!pg_sqlstate_is(res, "58P01") && !pg_sqlstate_is(res, "XX000"))
+		return false;
 	if (r->missing_seq != r->pgo.seq)
 		r->missing = 0;
 	r->missing_seq = r->pgo.seq;
@@ -187,8 +190,8 @@ stream_failed(struct reader *r)
 
 	if (res != NULL && PQresultStatus(res) != PGRES_FATAL_ERROR)
 		log_error("the server ended the stream");
-	else if (pg_sqlstate_is(res, "58P01") && may_be_there_again(r))
-		log_warn("the server lacks a part of its log: trying again",
+	else if (may_be_there_again(r, res))
+		log_warn("the server failed, perhaps for lack of its log: trying again",
 		    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
 	else
 		status = setup_stream_failed(r->conn, res, "the replication connection failed");
