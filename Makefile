@@ -165,8 +165,9 @@ check-long:
 	sh tests/deps
 	$(MAKE) all tests
 	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/3d-read-memory.t \
+	    tests/3g-snapshot-lost.t tests/3g-snapshot-published.t tests/3j-read-hostile.t \
 	    tests/4a-write-chaos.t tests/54-outage.t tests/57-types.t tests/58-json.t \
-	    tests/59-parent-child.t tests/5b-snapshot-kill.t tests/63-take-over.t \
+	    tests/59-parent-child.t tests/5b-snapshot-kill.t tests/5c-faults.t tests/63-take-over.t \
 	    tests/63-night.t
 
 # The unit tests, the reader's and the mapper's, with sanitizers.

@@ -4,6 +4,12 @@
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# Long, and of the server alone: not in every run of all tests.
+if [ -z "${LONG:-}${PGCDC_TEST_PG_MAJOR:-}" ]; then
+	skip "snapshots where something is lost" 'LONG is not set: make check-long and check-matrix have it'
+	done_testing
+	exit
+fi
 own_pg
 pg_db
 # shellcheck source=snapshot.sh

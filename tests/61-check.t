@@ -108,7 +108,11 @@ mkdir -m 700 "$T/run"
 flock -F "$T/run/lock" sleep 60 &
 holder=$!
 echo "$holder" >"$T/run/pid"
-wait_for 'a pipeline that runs is told' 10 finds 'run directory' ok "pgcdc runs, process $holder" ''
+told() {
+	look
+	found 'run directory' ok "pgcdc runs, process $holder"
+}
+wait_for 'a pipeline that runs is told' 10 told
 kill "$holder"
 wait "$holder" 2>/dev/null
 rm -rf "$T/run"
@@ -252,7 +256,11 @@ alter_all "max_slot_wal_keep_size = '160MB'"
 switches 9
 mends max_slot_wal_keep_size warning 'and after .* more the slot is invalidated' 'little is left of it'
 alter_all "max_slot_wal_keep_size = '32MB'"
-wait_for 'a slot beyond the limit' 20 finds slot warning 'beyond max_slot_wal_keep_size' ''
+beyond() {
+	look
+	found slot warning 'beyond max_slot_wal_keep_size'
+}
+wait_for 'a slot beyond the limit' 20 beyond
 mends slot warning 'beyond max_slot_wal_keep_size' 'a slot that is about to be lost'
 alter_all "max_slot_wal_keep_size = '32MB'"
 wait_for 'it is taken' 10 sh -c 'psql -XAtqc "SHOW max_slot_wal_keep_size" | grep 32MB'

@@ -155,7 +155,7 @@ like "$(cat "$T/err")" 'error later: another reader has the slot' 'and says why'
 exits 0 'the active one does' timeout 60 pgcdc snapshot -c "$T/one/config/pgcdc.conf" public.users
 
 # Its log may stop at any byte; the other one has the slot as soon as the server lets go.
-kill -KILL -- "-$one"
+kill -s KILL -- "-$one"
 for stage in read map write; do
 	kill -KILL "$(cat "$T/one/run/shop/$stage.pid")"
 done

@@ -155,7 +155,7 @@ check_rundir()
 	*:"$(id -u)")
 		if [ ! -w "$_rundir" ]; then
 			trouble 100 'run directory' "$_rundir is not writable" "run: chmod u+rwx $_word"
-		elif [ "${#_rundir}" -gt 98 ]; then
+		elif [ "${#_rundir}" -gt 96 ]; then
 			trouble 100 'run directory' "the path of $_rundir is too long for a socket in it" \
 			    "config: PGCDC_RUNDIR=/run/pgcdc-$PGCDC_SLOT"
 		elif [ -e "$_rundir/lock" ] && ! flock -n "$_rundir/lock" true; then

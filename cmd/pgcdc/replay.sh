@@ -10,8 +10,11 @@ is_held()
 # The writer may be about to append to the old one until it has let go of it.
 set_aside()
 {
-	_aside=$_letters.$(date -u +%Y%m%dT%H%M%SZ)
-	[ ! -e "$_aside" ] || die 111 'there is such a file already' file "$_aside"
+	_base=$_letters.$(date -u +%Y%m%dT%H%M%SZ) _n=1
+	_aside=$_base
+	while [ -e "$_aside" ]; do
+		_n=$((_n + 1)) _aside=$_base.$_n
+	done
 	_pid=
 	{ read -r _pid <"$_rundir/write.pid"; } 2>/dev/null
 	[ -n "$_pid" ] || die 111 'another program holds the dead letters, and it is not the pipeline' \
