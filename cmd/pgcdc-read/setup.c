@@ -390,6 +390,8 @@ take_slot(const struct setup *s)
 			log_info("the slot is active elsewhere: standing by",
 			    kv_str("slot", s->o->slot), kv_int("pid", pid),
 			    kv_int("check_interval_ms", s->o->slot_check_ms));
+		else
+			log_debug("the slot is still active elsewhere", kv_int("pid", pid));
 		said = s->server->standby = true;
 		/* A walsender that is about to end does so soon. */
 		if (wait > s->o->slot_check_ms)
