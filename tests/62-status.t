@@ -68,7 +68,7 @@ pgcdc_read_lag_bytes 123456789
 pgcdc_read_lag_seconds 42.5
 pgcdc_read_slot_retained_bytes 234567890
 pgcdc_read_slot_safe_bytes 987654321
-pgcdc_read_rows_total{operation="insert",schema="public",table="a \"b\" \\ {x}, \nc"} 1000
+pgcdc_read_rows_total{operation="insert",schema="public",table="a \"b\" \\ {x}, \nc"} 5000000000
 pgcdc_read_rows_total{operation="update",schema="public",table="t"} 20
 pgcdc_read_rows_total{operation="delete",schema="public",table="t"} 0
 pgcdc_read_snapshot_tables{state="waiting"} 38
@@ -85,7 +85,7 @@ cat >"$T/write.metrics" <<'EOT'
 pgcdc_write_state{state="waiting"} 1
 pgcdc_write_connected 1
 pgcdc_write_cluster_info{distribution="opensearch",version="2.11.0"} 1
-pgcdc_write_actions_total{operation="index",index="i"} 900
+pgcdc_write_actions_total{operation="index",index="i"} 4000000900
 pgcdc_write_actions_total{operation="delete",index="j"} 99
 pgcdc_write_ignored_total{reason="conflict"} 7
 pgcdc_write_ignored_total{reason="missing"} 0
@@ -114,8 +114,8 @@ for line in 'since 2026-01-02T03:04:05Z, process 4711, started again 3 times; la
     'why        the cluster says "slow"' \
     'slot       lag 117.7 MB, 42 s; log held 223.7 MB, 941.9 MB more are safe' \
     '           confirmed 1/23456789; connected again 2 times, 5 attempts failed' \
-    'read       0.0/s, 1020 rows: insert 1000, update 20' \
-    'stored     0.0/s, 999 actions; needed no more: conflict 7' \
+    'read       0.0/s, 5000000020 rows: insert 5000000000, update 20' \
+    'stored     0.0/s, 4000000999 actions; needed no more: conflict 7' \
     'waiting    33 actions, 5000 B; 4 requests under way; the oldest row: 99 s' \
     'cluster    opensearch 2.11.0, takes requests; nodes: 3, 2 resting' \
     'retries    429 12, connect 1' \
@@ -132,7 +132,7 @@ is "$(wc -l <"$T/out" | tr -d ' ')" 24 'and is full'
 is "$(json '[.healthy, .state, .why, .restarts, .last_exit, .source.confirmed, .source.rows,
     .source.rows_per_second, .target.retries, .target.actions, .target.cluster, (.snapshot | length),
     .snapshot[1].table, .reason, .stages.map.pid]')" \
-    "[true,\"loading\",\"the cluster says \\\"slow\\\"\",3,\"write 137\",\"1/23456789\",1020,0,{\"429\":12,\"connect\":1},999,\"opensearch 2.11.0\",40,\"public.with \\\"quotes\\\"\",\"the old reason\",$(cat "$RUNDIR/map.pid")]" \
+    "[true,\"loading\",\"the cluster says \\\"slow\\\"\",3,\"write 137\",\"1/23456789\",5000000020,0,{\"429\":12,\"connect\":1},4000000999,\"opensearch 2.11.0\",40,\"public.with \\\"quotes\\\"\",\"the old reason\",$(cat "$RUNDIR/map.pid")]" \
     'the same in JSON'
 sed -i 's/connected 1/connected 0/' "$T/write.metrics"
 status_is 111 'loading, but the cluster takes nothing' 'a cluster that does not answer'

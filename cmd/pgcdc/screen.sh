@@ -1,6 +1,7 @@
 # The screen of pgcdc status, and its JSON; for awk, behind what status.sh has taken in -------
 
 _status_show='
+# Counts are printed as %.0f, for not every awk has %d beyond 31 bits.
 function bytes(n,  u)
 {
 	for (u = 1; n >= 10000 && u < 6; u++)
@@ -35,7 +36,7 @@ function rate(stage, metric,  dt)
 }
 function per_second(r)
 {
-	return r < 0 ? "" : sprintf(r < 10 ? "%.1f/s, " : "%d/s, ", r)
+	return r < 0 ? "" : sprintf(r < 10 ? "%.1f/s, " : "%.0f/s, ", r)
 }
 function put(text)
 {
@@ -129,20 +130,20 @@ function put_source(  out)
 	put(sprintf("%-10s %s", "slot", out))
 	out = "r confirmed_lsn" in known ? "confirmed " lsn(m["r confirmed_lsn"]) : ""
 	if (m["r reconnects_total"] + m["r connect_failures_total"] > 0)
-		out = out (out == "" ? "" : "; ") sprintf("connected again %d times, %d attempts failed", \
+		out = out (out == "" ? "" : "; ") sprintf("connected again %.0f times, %.0f attempts failed", \
 		    m["r reconnects_total"], m["r connect_failures_total"])
 	if (out != "")
 		put(sprintf("%-10s %s", "", out))
-	put(sprintf("%-10s %s%d rows%s", "read", per_second(rate("read", "r rows_total")), \
+	put(sprintf("%-10s %s%.0f rows%s", "read", per_second(rate("read", "r rows_total")), \
 	    m["r rows_total"], (out = list_by("r rows_total", \
 	    "insert update delete truncate snapshot")) == "" ? "" : ": " out))
 }
 function put_writer(  out, k)
 {
-	put(sprintf("%-10s %s%d actions%s", "stored", per_second(rate("write", "w actions_total")), \
+	put(sprintf("%-10s %s%.0f actions%s", "stored", per_second(rate("write", "w actions_total")), \
 	    m["w actions_total"], (out = list_by("w ignored_total", "conflict missing coalesced")) == "" ? "" : \
 	    "; needed no more: " out))
-	put(sprintf("%-10s %d actions, %s; %d requests under way; the oldest row: %s", "waiting", \
+	put(sprintf("%-10s %.0f actions, %s; %.0f requests under way; the oldest row: %s", "waiting", \
 	    m["w queue_actions"], bytes(m["w queue_bytes"]), m["w in_flight_requests"], \
 	    seconds(m["w oldest_unstored_seconds"])))
 	out = cluster
@@ -162,14 +163,14 @@ function put_writer(  out, k)
 }
 function put_letters(  out)
 {
-	out = sprintf("%d dead letters", m["w dead_letters_total"])
+	out = sprintf("%.0f dead letters", m["w dead_letters_total"])
 	if ("w dead_letter_bytes" in known)
 		out = out ", " bytes(m["w dead_letter_bytes"])
 	else if (i["dead_letter"] == "")
 		out = "no file for dead letters"
-	out = out sprintf("; %d rejected", m["w rejected_total"])
+	out = out sprintf("; %.0f rejected", m["w rejected_total"])
 	if (m["w map_errors_total"] > 0)
-		out = out sprintf(", %d by the mapper", m["w map_errors_total"])
+		out = out sprintf(", %.0f by the mapper", m["w map_errors_total"])
 	put(sprintf("%-10s %s", "rejects", out))
 }
 function table_state(oid)
@@ -183,7 +184,7 @@ function put_snapshot(  out, k, done, shown)
 		return
 	out = list_by("r snapshot_tables", "waiting loading storing loaded failed")
 	if (m["r snapshot_blocks"] > 0)
-		out = out sprintf("; %d %% of %d blocks", \
+		out = out sprintf("; %d %% of %.0f blocks", \
 		    100 * m["r snapshot_blocks_done"] / m["r snapshot_blocks"], m["r snapshot_blocks"])
 	if (m["r snapshot_paused"])
 		out = out "; rests, the slot is too far behind"
@@ -194,7 +195,7 @@ function put_snapshot(  out, k, done, shown)
 			done = table_state(tables[k])
 			if ((done == 100) != shown)
 				continue
-			put(sprintf("%-10s %7s %10d rows  %s", "", done < 0 ? "waiting" : done " %", \
+			put(sprintf("%-10s %7s %10.0f rows  %s", "", done < 0 ? "waiting" : done " %", \
 			    of[tables[k] " snapshot_rows_total"], table[tables[k]]))
 		}
 }
@@ -286,7 +287,7 @@ function object(  k, s, out)
 	    number("w dead_letters_total"), number("w dead_letter_bytes")
 	out = ""
 	for (k = 1; k <= n_tables; k++)
-		out = out (k > 1 ? "," : "") sprintf("{\"table\":%s,\"blocks\":%d,\"blocks_done\":%d,\"rows\":%d}", \
+		out = out (k > 1 ? "," : "") sprintf("{\"table\":%s,\"blocks\":%.0f,\"blocks_done\":%.0f,\"rows\":%.0f}", \
 		    quote(table[tables[k]]), of[tables[k] " snapshot_blocks"], \
 		    of[tables[k] " snapshot_blocks_done"], of[tables[k] " snapshot_rows_total"])
 	printf "\"snapshot\":[%s]}\n", out

@@ -106,6 +106,7 @@ status()
 # The looks, taken in: i[], l[], p[], and of the metrics m["r NAME"], the sum over all
 # labels, and by[], of some of them.  The earlier look is in was[].
 _status_awk='
+BEGIN { CONVFMT = "%.15g" }
 # label KEY: the value of a label of the line at hand, as it stands there.
 function label(key,  at, rest, out, c)
 {
