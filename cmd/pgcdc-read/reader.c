@@ -25,11 +25,13 @@
 
 /*
  * So many messages a second are dense: then they are let gather for a moment, which saves
- * this program, the server and the stages behind it a wake-up for each.  After a millisecond
- * the receive buffer would be full of small packets, and the server would wait.
+ * this program, the server and the stages behind it a wake-up for each.  Not more than so
+ * many of them: the server sends each in a packet of its own, and of a Unix socket 278 small
+ * packets are the whole buffer, behind which the server waits.
  */
-#define DENSE     20000
-#define GATHER_NS 250000
+#define DENSE         20000
+#define GATHER_UPTO   150
+#define GATHER_MAX_NS 1000000
 
 #define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
 #define TERM_IN_UNIT_US SECOND_US /* a unit may end that long after TERM */
@@ -333,15 +335,20 @@ consume(struct reader *r)
 	return stream_failed(r);
 }
 
-/* Let a dense stream gather; its socket is not looked at meanwhile. */
-static bool
+/* How long is a dense stream to gather?  Its socket is not looked at meanwhile.  Nanoseconds. */
+static long
 gathers(struct reader *r, int64_t now)
 {
 	bool dense = rate_add(&r->rate, r->messages, now, DENSE);
 	bool gather = dense && r->messages > 0 && may_read(r) && r->input_empty;
+	uint64_t ns = GATHER_MAX_NS;
 
 	r->messages = 0;
-	return gather;
+	if (!gather)
+		return 0;
+	if (r->rate.per_second > GATHER_UPTO * (1000000000 / GATHER_MAX_NS))
+		ns = GATHER_UPTO * UINT64_C(1000000000) / r->rate.per_second;
+	return (long)ns;
 }
 
 static int
@@ -357,13 +364,13 @@ wait_events(struct reader *r, int64_t now)
 		{ .fd = observe_fd(r), .events = POLLIN } };
 	nfds_t n = POLLED + CONTROL_POLLED + r->snapshot.workers;
 	int code = -1, timeout = poll_timeout(r, now);
+	struct timespec a_moment = { 0 };
 
 	control_poll(r, p + POLLED);
 	snapshot_poll(r, p + POLLED + CONTROL_POLLED);
 
-	if (gathers(r, now)) {
-		const struct timespec a_moment = { .tv_nsec = GATHER_NS };
-
+	a_moment.tv_nsec = gathers(r, now);
+	if (a_moment.tv_nsec > 0) {
 		if (timeout > 0)
 			(void)ppoll(p + 1, n - 1, &a_moment, NULL);
 		timeout = 0;
