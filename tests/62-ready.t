@@ -141,6 +141,26 @@ wait_for 'nobody listens: it streams nevertheless' 20 [ -e "$T/not this" ]
 ok 'nobody listens: a warning' logged 'warn .*cannot tell the service manager'
 pipeline_stop 'it ends in order'
 
+# A descriptor that nobody reads any more, and a standard error: they do not end those that
+# see to the stages.
+mkfifo "$T/fifo"
+PGCDC_LOG=text bg gone sh -c 'exec 3<>"$0" 4>"$0" 3<&-; exec "$@" 2>&4' "$T/fifo" \
+    pgcdc run -c "$T/pgcdc.conf" --ready-fd 4 --ready-file "$T/ready"
+PIPELINE=$BG_PID
+wait_for 'nobody reads the descriptor: it is ready' 20 ready_is streaming
+kill -KILL "$(stage_pid write)"
+wait_for 'a stage is killed: not ready' 20 [ ! -e "$T/ready" ]
+wait_for 'and ready again' 20 ready_is streaming
+left=$(stage_pids)
+kill -KILL "$PIPELINE"
+all_gone() {
+	for _pid in $left; do
+		! _runs "$_pid" || return
+	done
+}
+wait_for 'the supervisor is killed: it leaves no pipeline behind' 60 all_gone
+wait_exit 'as it was told' 10 "$PIPELINE" 137
+
 exits 100 'a ready file nowhere' pgcdc run -c "$T/pgcdc.conf" --ready-file /nonexistent/ready
 like "$(tail -n 1 "$T/err")" 'cannot make the ready file.*file=/nonexistent/ready' 'says so'
 exits 100 'a descriptor that is no number' pgcdc run -c "$T/pgcdc.conf" --ready-fd x

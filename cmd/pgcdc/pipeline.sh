@@ -28,6 +28,7 @@ stage()
 			export PGCDC_REASON="$_gen/$_stage.reason"
 			unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID
 			exec 2>&5 5>&-
+			trap - PIPE
 			exec setsid sh -c "$_become" pgcdc-stage "$_gen" "$_rundir" "$_stage" "$@"
 		)
 		_rc=$?

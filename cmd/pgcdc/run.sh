@@ -55,7 +55,8 @@ run()
 	open_descriptors
 	_since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 	trap on_term TERM INT
-	trap '' HUP
+	# Nor does a descriptor that nobody reads any more end those that see to the stages.
+	trap '' HUP PIPE
 	load_config "$_config"
 	check_config
 	_ready_file=${_file_given:-${PGCDC_READY_FILE-}}
