@@ -161,6 +161,22 @@ all_gone() {
 wait_for 'the supervisor is killed: it leaves no pipeline behind' 60 all_gone
 wait_exit 'as it was told' 10 "$PIPELINE" 137
 
+# A socket that is full is not waited for either: who should read it hangs.
+listen "$T/full"
+kill -STOP "$listener"
+"$PYTHON" -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(sys.argv[1])
+s.setblocking(False)
+try:
+    while True:
+        s.send(b"X=1")
+except BlockingIOError:
+    pass' "$T/full"
+NOTIFY_SOCKET=$T/full exits 111 'a socket that is full is given up' timeout 60 pgcdc-log --notify READY=1
+like "$(cat "$T/err")" 'warn .*cannot tell the service manager' 'with a warning'
+kill -KILL "$listener"
+
 exits 100 'a ready file nowhere' pgcdc run -c "$T/pgcdc.conf" --ready-file /nonexistent/ready
 like "$(tail -n 1 "$T/err")" 'cannot make the ready file.*file=/nonexistent/ready' 'says so'
 exits 100 'a descriptor that is no number' pgcdc run -c "$T/pgcdc.conf" --ready-fd x

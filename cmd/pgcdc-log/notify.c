@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -22,6 +23,8 @@ static int
 connect_to(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	/* A manager that reads no more must not hold up who has to see to the stages. */
+	struct timeval limit = { .tv_sec = TAKEN_MS / 1000 };
 	size_t n = strlen(path);
 	int fd;
 
@@ -39,7 +42,8 @@ connect_to(const char *path)
 	if (fd < 0)
 		return -1;
 	n += offsetof(struct sockaddr_un, sun_path);
-	if (connect(fd, (struct sockaddr *)&to, (socklen_t)n) != 0) {
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
+	    connect(fd, (struct sockaddr *)&to, (socklen_t)n) != 0) {
 		close(fd);
 		return -1;
 	}
