@@ -33,6 +33,22 @@ json() {
 
 # Figures that are made up --------------------------------------------------------------
 
+# One that is elsewhere, or that is not for everybody to look into.
+pipeline_conf PGCDC_ES_URL="$STANDIN_URL"
+status_is 111 'there is no run directory .*/run; ' 'no run directory'
+is "$(json .why)" "\"there is no run directory $RUNDIR; PGCDC_RUNDIR names another\"" 'as JSON'
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir -m 700 "$RUNDIR"
+	cp "$T/pgcdc.conf" "$T/all.conf"
+	chmod 644 "$T/all.conf"
+	exits 100 "somebody else's run directory" setpriv --reuid=nobody --clear-groups \
+	    "$(command -v pgcdc)" status -c "$T/all.conf"
+	like "$(cat "$T/err")" 'cannot be looked into' 'is not shown as one where nothing runs'
+	rmdir "$RUNDIR"
+else
+	skip "somebody else's run directory" 'only root can become somebody else'
+fi
+
 # A run directory as a pipeline has it: a lock that is held, pids, and pages.
 mkdir -m 700 "$RUNDIR"
 pipeline_conf PGCDC_ES_URL="$STANDIN_URL" PGCDC_DEAD_LETTER="$T/dead"

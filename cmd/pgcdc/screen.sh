@@ -96,6 +96,8 @@ function why()
 		return i["trouble"]
 	if (problem != "")
 		return problem
+	if ("nowhere" in i)
+		return "there is no run directory " i["rundir"] "; PGCDC_RUNDIR names another"
 	if (head == "not running" || head == "waiting for a restart" || head == "starting")
 		return l["reason"]
 	return ""

@@ -14,6 +14,7 @@ look()
 	read -r _up _ </proc/uptime
 	printf '%s\n' "i uptime $_up" "i slot $PGCDC_SLOT" "i time $(date -u +%Y-%m-%dT%H:%M:%SZ)" \
 	    "i ticks $_ticks" "i page $_page" "i dead_letter $PGCDC_DEAD_LETTER" "i rundir $_rundir"
+	[ -e "$_rundir" ] || echo 'i nowhere 1'
 	[ ! -r "$_rundir/lock" ] || flock -n -s -- "$_rundir/lock" true || echo 'i running 1'
 	[ ! -r "$_rundir/status.last" ] || sed 's/^\([a-z_]*\)=/l \1 /' "$_rundir/status.last"
 	# What the reader said last, while it tries again.
@@ -77,6 +78,13 @@ status()
 	for _tool in awk curl flock; do
 		command -v "$_tool" >/dev/null || die 100 "$_tool(1) is needed"
 	done
+	# Else what runs there would be shown as not running.
+	if [ -e "$_rundir" ]; then
+		if [ ! -r "$_rundir" ] || [ ! -x "$_rundir" ] || { [ -e "$_rundir/lock" ] && [ ! -r "$_rundir/lock" ]; }; then
+			die 100 'the run directory cannot be looked into: ask as its user, or as root' \
+			    rundir "$_rundir"
+		fi
+	fi
 	_ticks=$(getconf CLK_TCK 2>/dev/null) || _ticks=100
 	_page=$(getconf PAGESIZE 2>/dev/null) || _page=4096
 	! on_terminal || _clear=1
