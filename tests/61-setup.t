@@ -198,6 +198,25 @@ pgcdc drop -c "$conf" -d "$admin" --yes >/dev/null
 exits 100 'usage' pgcdc setup
 exits 100 'of drop' pgcdc drop -c "$conf" --print
 
+# What belongs to others stays: a publication that another slot may have, and all where the slot
+# is of another database.
+pgcdc setup -c "$conf" -d "$admin" >/dev/null
+sql "SELECT pg_create_logical_replication_slot('${ID}_other', 'pgoutput')" >/dev/null
+dump >"$T/made2"
+: >"$T/shop.state"
+exits 100 'drop, in another database' pgcdc drop -c "$conf" -d "$admin dbname=postgres" --yes
+like "$(cat "$T/out")" 'is not dropped, and nothing else: it is of database' 'is refused'
+dump >"$T/now"
+same "$T/now" "$T/made2" 'nothing was dropped'
+ok 'nor the state file' rm "$T/shop.state"
+exits 0 'drop beside another slot' pgcdc drop -c "$conf" -d "$admin" --yes
+like "$(cat "$T/out")" "publication: $ID is left, for slot ${ID}_other may need it" 'leaves the publication'
+ok 'with the SQL for it' grep -q "SQL: DROP PUBLICATION \"*$ID\"*;" "$T/out"
+is "$(sql "SELECT count(*) FROM pg_publication WHERE pubname = '$ID'")" 1 'it is there'
+sql "SELECT pg_drop_replication_slot('${ID}_other')" >/dev/null
+exits 0 'drop, without one' pgcdc drop -c "$conf" -d "$admin" --yes
+is "$(sql "SELECT count(*) FROM pg_publication WHERE pubname = '$ID'")" 0 'drops it as well'
+
 # It is good for something -------------------------------------------------------------
 
 exits 0 'setup' pgcdc setup -c "$conf" -d "$admin"

@@ -204,9 +204,12 @@ drop_slot(struct check *c)
 		buf_printf(&text, "%s is not there", c->o->slot);
 		note(c, "slot", NULL, buf_cstr(&text));
 	} else if (strcmp(plugin, "pgoutput") != 0 || strcmp(database, c->database) != 0) {
-		buf_printf(&text, "%s is left: it is of %s%s", c->o->slot,
+		/* The wrong one: what belongs to it stays, too. */
+		finding(&c->f, FINDING_ERROR, "slot",
+		    "name its database by dbname= in PGCDC_CONNINFO or -d, or another slot",
+		    "%s is not dropped, and nothing else: it is of %s%s", c->o->slot,
 		    *database != '\0' ? "database " : "another kind", database);
-		note(c, "slot", NULL, buf_cstr(&text));
+		good = false;
 	} else {
 		buf_printf(&text, "dropped %s", c->o->slot);
 		good = act(c, "slot", buf_cstr(&sql), buf_cstr(&text));
@@ -216,17 +219,48 @@ drop_slot(struct check *c)
 	return good;
 }
 
+/*
+ * Another slot of this database, whose stream may be of the same publication, to be freed, or NULL.
+ * Nobody knows whether it is; but without it that one fails, and for good.
+ */
+static char *
+other_slot(struct check *c, bool *asked)
+{
+	char *literal = pg_literal(c->conn, c->o->slot), *other = NULL;
+	struct buf sql = { 0 };
+	PGresult *res;
+
+	buf_printf(&sql,
+	    "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE plugin = 'pgoutput'"
+	    " AND database = pg_catalog.current_database() AND slot_name <> %s ORDER BY active DESC",
+	    literal);
+	PQfreemem(literal);
+	res = check_ask(c, "publication", buf_cstr(&sql));
+	*asked = res != NULL;
+	if (res != NULL && PQntuples(res) > 0)
+		other = xstrdup(PQgetvalue(res, 0, 0));
+	PQclear(res);
+	buf_free(&sql);
+	return other;
+}
+
 static void
 drop_publication(struct check *c, const char *name)
 {
 	bool asked;
+	char *other = NULL;
 	char *comment = publication_comment(c, name, &asked), *quoted = pg_identifier(c->conn, name);
 	struct buf sql = { 0 }, text = { 0 }, remedy = { 0 };
 
 	buf_printf(&sql, "DROP PUBLICATION %s;", quoted);
 	PQfreemem(quoted);
-	if (!asked)
+	if (asked && comment != NULL)
+		other = other_slot(c, &asked);
+	if (!asked) {
+		free(comment);
+		buf_free(&sql);
 		return;
+	}
 	if (comment == NULL) {
 		buf_printf(&text, "%s is not there", name);
 		note(c, "publication", NULL, buf_cstr(&text));
@@ -234,11 +268,16 @@ drop_publication(struct check *c, const char *name)
 		buf_printf(&text, "%s is left, for setup did not make it", name);
 		buf_printf(&remedy, "SQL: %s\nif nobody needs it any more", buf_cstr(&sql));
 		note(c, "publication", buf_cstr(&remedy), buf_cstr(&text));
+	} else if (other != NULL) {
+		buf_printf(&text, "%s is left, for slot %s may need it", name, other);
+		buf_printf(&remedy, "SQL: %s\nif no other slot's pipeline has it", buf_cstr(&sql));
+		note(c, "publication", buf_cstr(&remedy), buf_cstr(&text));
 	} else {
 		buf_printf(&text, "dropped %s", name);
 		(void)act(c, "publication", buf_cstr(&sql), buf_cstr(&text));
 	}
 	free(comment);
+	free(other);
 	buf_free(&sql);
 	buf_free(&text);
 	buf_free(&remedy);
