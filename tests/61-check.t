@@ -92,8 +92,9 @@ rm -rf "$T/run"
 mends 'run directory' error 'is no directory' 'a file in place of the run directory'
 rm -rf "$T/run" "$T/run.old"
 long=$T/$(printf '%0100d' 0)
-mkdir "$long"
 set_conf "PGCDC_RUNDIR=$long"
+finds 'run directory' error 'too long for a socket' 'a path that is too long, and yet to be made'
+mkdir "$long"
 mends 'run directory' error 'too long for a socket' 'a path that is too long'
 good_conf
 if [ "$(id -u)" -eq 0 ]; then
@@ -105,6 +106,20 @@ else
 	skip "somebody else's" 'only root can make one'
 fi
 mkdir -m 700 "$T/run"
+ln -s run "$T/linked"
+set_conf "PGCDC_RUNDIR=$T/linked"
+finds 'run directory' ok 'no pgcdc runs' 'a symbolic link to one'
+good_conf
+# As another check, or status, does for a moment.
+flock -s -F "$T/run/lock" sleep 60 &
+holder=$!
+shared() {
+	! flock -n "$T/run/lock" true
+}
+wait_for 'somebody looks at the lock' 10 shared
+finds 'run directory' ok 'no pgcdc runs' 'who looks is no pipeline'
+kill "$holder"
+wait "$holder" 2>"$T/null"
 flock -F "$T/run/lock" sleep 60 &
 holder=$!
 echo "$holder" >"$T/run/pid"
@@ -166,6 +181,19 @@ set_conf 'PGCDC_READ_OPTIONS=--snapshot-workers 16'
 alter 'max_connections = 15'
 mends max_connections warning 'needs 17' 'too few connections'
 good_conf
+
+# A server that is silent: nothing may wait for it for ever.
+if [ -n "${LONG:-}" ]; then
+	: >"$T/commands"
+	bg proxy "$PYTHON" "$TOP/tests/proxy.py" "$T/proxy.port" "$T/commands" "$PGPORT"
+	echo stall >>"$T/commands"
+	wait_for 'a proxy that takes connections and says nothing' 10 grep -q stall "$T/proxy.log"
+	set_conf "PGCDC_CONNINFO=host=$PGHOST port=$(cat "$T/proxy.port") dbname=shop user=cdc password=secret"
+	exits 111 'a server that takes the connection and is silent' timeout 120 pgcdc check -c "$conf"
+	like "$(cat "$T/out")" 'error    server: .*timeout expired' 'is named'
+	like "$(cat "$T/out")" 'takes the connection and says nothing' 'with what to see to'
+	good_conf
+fi
 
 # Publications and rights -------------------------------------------------------------
 

@@ -103,6 +103,7 @@ struct catalog {
 	bool named; /* publications were */
 	const char *publications; /* as they were named, or NULL */
 	struct pg_conn *conn; /* libpq's */
+	bool answered;        /* the server has, to a statement */
 };
 
 enum catalog_status {

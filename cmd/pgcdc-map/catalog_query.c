@@ -1,14 +1,20 @@
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
 #include "catalog_query.h"
+#include "fdio.h"
 #include "log.h"
 #include "utf8.h"
 
 /* A catalog that is locked, or that so many tables make slow, is no reason to hang. */
 #define STATEMENT_TIMEOUT "60s"
 #define CONNECT_TIMEOUT "10"
+
+/* A server that says nothing at all keeps no timeout: the first statement, and any other. */
+#define FIRST_ANSWER_US  INT64_C(10000000)
+#define ANSWER_US        INT64_C(70000000)
 
 static bool
 has_any(const char *text, const char *const *words, size_t n)
@@ -129,13 +135,41 @@ is_passing(const char *sqlstate)
 	return false;
 }
 
+/* NULL: the connection is lost, or there is no answer in that time, which was said. */
+static PGresult *
+exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char *const *values)
+{
+	PGresult *res = NULL, *next;
+	int64_t until = now_us() + within_us;
+
+	if (!PQsendQueryParams(conn, sql, n, NULL, values, NULL, NULL, 0))
+		return NULL;
+	while (PQisBusy(conn)) {
+		struct pollfd p = { .fd = PQsocket(conn), .events = POLLIN };
+		int64_t left = until - now_us();
+
+		if (left <= 0) {
+			log_error("the server does not answer");
+			return NULL;
+		}
+		if (poll(&p, 1, (int)(left / 1000) + 1) > 0 && !PQconsumeInput(conn))
+			break;
+	}
+	while ((next = PQgetResult(conn)) != NULL) {
+		PQclear(res);
+		res = next;
+	}
+	return res;
+}
+
 enum catalog_status
 catalog_query(struct catalog *c, const char *sql, const char *what, int n,
     const char *const *values, PGresult **res)
 {
-	bool passing;
+	bool passing, first = !c->answered;
 
-	*res = PQexecParams(c->conn, sql, n, NULL, values, NULL, NULL, 0);
+	*res = exec_within(c->conn, first ? FIRST_ANSWER_US : ANSWER_US, sql, n, values);
+	c->answered |= *res != NULL;
 	if (PQresultStatus(*res) == PGRES_TUPLES_OK || PQresultStatus(*res) == PGRES_COMMAND_OK)
 		return CATALOG_OK;
 	say(what, *res != NULL ? PQresultErrorMessage(*res) : PQerrorMessage(c->conn));

@@ -116,6 +116,9 @@ put_remedy(const struct check *c, PGconn *conn, const char *words, struct buf *b
 		buf_adds(b, "give the password by PGPASSFILE, PGPASSWORD or a service file");
 	} else if (strstr(words, "database \"") != NULL && strstr(words, "does not exist") != NULL) {
 		buf_adds(b, "name the database to read from by dbname= or PGDATABASE");
+	} else if (strstr(words, "timeout expired") != NULL) {
+		buf_adds(b, "something takes the connection and says nothing: see whether the server, "
+		            "or what stands before it, hangs; else mend host and port");
 	} else if (PQping(c->o->conninfo) == PQPING_NO_RESPONSE) {
 		buf_adds(b, "start the server, or mend host and port of the connection string; "
 		            "listen_addresses says where it listens");
@@ -161,12 +164,23 @@ open_connection(struct check *c, const char *name, bool replication)
 	return NULL;
 }
 
+const struct pg_wait check_patience = { .signal_fd = -1, .answer_us = INT64_C(30000000) };
+
 PGresult *
 check_ask(struct check *c, const char *name, const char *sql)
 {
-	PGresult *res = PQexec(c->conn, sql);
+	PGresult *res;
 	char *words;
 
+	/* It will not begin to answer, and the connection still waits. */
+	if (c->silent)
+		return NULL;
+	if (pg_exec(&check_patience, c->conn, sql, &res) != PG_OK) {
+		c->silent = true;
+		finding(&c->f, FINDING_TEMPORARY, name, "see whether the server, or what stands before "
+		        "it, hangs", "the server took the connection and does not answer");
+		return NULL;
+	}
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		return res;
 	words = one_line(PQerrorMessage(c->conn));
@@ -228,7 +242,7 @@ check_may_replicate(struct check *c)
 void
 check_put_replication(const struct check *c, struct buf *b)
 {
-	PGresult *res = c->conn == NULL
+	PGresult *res = c->conn == NULL || c->silent
 	    ? NULL
 	    : PQexec(c->conn, "SELECT FROM pg_catalog.pg_roles WHERE rolname = 'rds_replication'");
 

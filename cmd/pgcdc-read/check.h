@@ -8,8 +8,8 @@
 /*
  * --check: everything that this program needs, held against how things are, and each lack said
  * with its remedy.  Nothing is changed, the slot is not touched, and it works beside a reader that
- * streams.  --setup makes what is missing, and --drop takes it away.  All of them use plain,
- * blocking connections.
+ * streams.  --setup makes what is missing, and --drop takes it away.  All of them use plain
+ * connections.
  */
 struct check {
 	const struct options *o;
@@ -19,6 +19,7 @@ struct check {
 	bool standby;     /* the server is one */
 	char *database, *user;
 	PGresult *slot; /* a row of CHECK_SLOT_*, or none; see check_slot.c */
+	bool silent;    /* the server did not answer in time: it is asked no more */
 	bool ours;      /* a reader like this one streams from it */
 };
 
@@ -46,6 +47,9 @@ int check_drop(const struct options *);
  * PQcleared.
  */
 PGresult *check_ask(struct check *, const char *name, const char *sql) __attribute__((warn_unused_result));
+
+/* How long the server may take for a query that looks. */
+extern const struct pg_wait check_patience;
 
 /* Connect; false: a finding says why. */
 bool check_connect(struct check *);

@@ -145,13 +145,19 @@ check_publications(struct check *c)
 static PGresult *
 ask_rights(struct check *c)
 {
-	struct catalog catalog = { .conninfo = c->o->conninfo, .wait.signal_fd = -1, .conn = c->conn };
+	struct catalog catalog = { .conninfo = c->o->conninfo, .wait = check_patience, .conn = c->conn };
 	struct buf sql = { 0 };
+	enum pg_status status;
 	PGresult *heaps, *res;
 
-	if (published_list(&catalog, c->version, c->o->publications, c->o->n_publications, &heaps) !=
-	        PG_OK || heaps == NULL) {
-		finding(&c->f, FINDING_ERROR, "rights", NULL, "the published tables cannot be listed");
+	/* Why there is none any more was said; it is not to be made anew. */
+	if (c->silent || PQstatus(c->conn) != CONNECTION_OK)
+		return NULL;
+	status = published_list(&catalog, c->version, c->o->publications, c->o->n_publications, &heaps);
+	c->conn = catalog.conn;
+	if (status != PG_OK || heaps == NULL) {
+		c->silent = status == PG_TEMPORARY;
+		finding(&c->f, c->silent ? FINDING_TEMPORARY : FINDING_ERROR, "rights", NULL, "the published tables cannot be listed");
 		return NULL;
 	}
 	buf_adds(&sql, "WITH heap (oid, root) AS (VALUES (0::oid, 0::oid)");

@@ -128,7 +128,16 @@ check_rundir()
 	name_rundir
 	_me=$(id -un 2>/dev/null) || _me=$(id -u)
 	word "$_rundir"
-	if [ ! -e "$_rundir" ]; then
+	case $_rundir in
+	/*) _abs=$_rundir ;;
+	*) _abs=$(pwd -P)/$_rundir ;;
+	esac
+	[ ! -d "$_rundir" ] || _abs=$(CDPATH='' cd -P -- "$_rundir" 2>/dev/null && pwd -P) || _abs=$_rundir
+	if [ "${#_abs}" -gt 96 ]; then
+		trouble 100 'run directory' "the path of $_rundir is too long for a socket in it" \
+		    "config: PGCDC_RUNDIR=/run/pgcdc-$PGCDC_SLOT"
+		return
+	elif [ ! -e "$_rundir" ]; then
 		[ "$(dirname -- "$_state_file")" != "$_rundir" ] || _no_state=1
 		_up=$(dirname -- "$_rundir")
 		while [ ! -e "$_up" ]; do
@@ -143,7 +152,7 @@ check_rundir()
 		return
 	fi
 	# shellcheck disable=SC2046,SC2012 # mode and owner stand before the name
-	set -- $(ls -ldn -- "$_rundir")
+	set -- $(ls -ldnL -- "$_rundir")
 	case $1:$3 in
 	[!d]*)
 		trouble 100 'run directory' "$_rundir is no directory" \
@@ -155,10 +164,7 @@ check_rundir()
 	*:"$(id -u)")
 		if [ ! -w "$_rundir" ]; then
 			trouble 100 'run directory' "$_rundir is not writable" "run: chmod u+rwx $_word"
-		elif [ "${#_rundir}" -gt 96 ]; then
-			trouble 100 'run directory' "the path of $_rundir is too long for a socket in it" \
-			    "config: PGCDC_RUNDIR=/run/pgcdc-$PGCDC_SLOT"
-		elif [ -e "$_rundir/lock" ] && ! flock -n "$_rundir/lock" true; then
+		elif [ -e "$_rundir/lock" ] && ! flock -n -s "$_rundir/lock" true; then
 			_pid=
 			{ read -r _pid <"$_rundir/pid"; } 2>/dev/null
 			finding ok 'run directory' "$_rundir: pgcdc runs, process ${_pid:-unknown}" ''
@@ -191,7 +197,8 @@ indexes_of_mapping()
 {
 	_indexes=
 	[ -z "$PGCDC_MAP_COMMAND" ] || return 0
-	_indexes=$(pgcdc-map -m "$PGCDC_MAPPING" -p "$PGCDC_PUBLICATION" --list indexes 2>/dev/null \
+	[ "$_away" -eq 0 ] &&
+	    _indexes=$(pgcdc-map -m "$PGCDC_MAPPING" -p "$PGCDC_PUBLICATION" --list indexes 2>/dev/null \
 	    </dev/null) || _indexes=$(pgcdc-map -m "$PGCDC_MAPPING" --list indexes 2>/dev/null </dev/null)
 	_indexes=$(printf '%s' "$_indexes" | tr '\n' ,)
 }
@@ -269,12 +276,16 @@ check()
 	check_rundir
 	tables_of_mapping
 	_out=$(reader --check 2>&1)
-	take_findings pgcdc-read $? "$_out"
+	_rc=$? _away=0
+	# One that cannot be reached, or says nothing, is not waited for again and again.
+	[ "$_rc" -ne 111 ] || _away=1
+	take_findings pgcdc-read "$_rc" "$_out"
 	if [ -n "$PGCDC_MAP_COMMAND" ]; then
 		finding ok mapping 'a mapper of your own is not looked at' ''
 	else
-		_out=$(pgcdc-map -m "$PGCDC_MAPPING" -p "$PGCDC_PUBLICATION" --check --findings 2>&1 \
-		    </dev/null)
+		set -- -p "$PGCDC_PUBLICATION"
+		[ "$_away" -eq 0 ] || set --
+		_out=$(pgcdc-map -m "$PGCDC_MAPPING" "$@" --check --findings 2>&1 </dev/null)
 		take_findings pgcdc-map $? "$_out"
 	fi
 	indexes_of_mapping

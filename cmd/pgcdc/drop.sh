@@ -20,7 +20,7 @@ drop()
 		    'to drop without a question: --yes'
 		end_findings
 	fi
-	if [ -e "$_rundir/lock" ] && ! flock -n "$_rundir/lock" true; then
+	if [ -e "$_rundir/lock" ] && ! flock -n -s "$_rundir/lock" true; then
 		trouble 111 'run directory' "a pgcdc runs with $_rundir" 'stop it first'
 		end_findings
 	fi
