@@ -156,21 +156,30 @@ is "$(status '[.rejected, .dead_letters, .dead_letter_bytes] | join(" ")')" \
 two() {
 	stores "$(x index i a '{"n":3}')" "$(x index i b '{"n":3}')"
 }
+fault 'kind=item&status=429&type=es_rejected_execution_exception&reason=r&count=2'
+stores "$(x index i a '{"n":3}')" "$(x index i b '{"n":3}')" "$(x index i c '{"n":3}')"
+stored 'two actions of three that are pushed back'
+labelled retries_total cause=429 =1
+labelled retried_actions_total status=429 =2
 # 413 at last: behind it requests are small for a while.
 for code in 400 401 403 404 408 418 429 500 502 503 504 413; do
 	fault "kind=status&status=$code&count=1"
 	two
 	stored "a $code that passes"
 	case $code in
-	418) labelled retries_total cause=other =2 ;;
-	*) labelled retries_total "cause=$code" =2 ;;
+	418) labelled retries_total cause=other =1 ;;
+	429) labelled retries_total cause=429 =2 ;;
+	*) labelled retries_total "cause=$code" =1 ;;
 	esac
 done
+is "$(asks /metrics | grep -c '^pgcdc_write_retried_actions_total{.*} 0$')" 12 \
+    'an answer to all is none of an action'
 ok '429, 503 and 504 make requests smaller' [ "$(metric batch_limit_bytes)" -lt 5242880 ]
 fault 'kind=item&status=409&op=update&type=version_conflict_engine_exception&reason=r&count=1'
 stores "$(x update i b '{"doc":{"m":2}}')"
 stored 'a conflict of an update'
 labelled retries_total cause=409 =1
+labelled retried_actions_total status=409 =1
 one() {
 	stores "$(x index i a '{"n":3}')"
 }
@@ -196,6 +205,7 @@ stored 'then it goes'
 retries=$(status .retries)
 is "$(asks /metrics | sed -n 's/^pgcdc_write_retries_total.* //p' | awk '{ n += $1 } END { print n }')" \
     "$retries" 'the causes are the whole'
+ok 'no more than requests' [ "$retries" -lt "$(metric batches_total)" ]
 
 control POST 'down?ms=1500' >"$T/null"
 two

@@ -162,7 +162,7 @@ cannot_read_yet(struct lane *lane, const struct merge_problem *p, bool loud, int
 	lane_back_off(lane, now);
 	buf_printf(&words, "%s: %s", p->error.type, p->error.reason);
 	if (loud)
-		code = lane_loud(lane, p->item, 200, words.data, words.len, actions, now);
+		code = lane_loud(lane, p->item, 200, words.data, words.len, now);
 	else
 		lane_say_retry(lane, "the cluster could not read some documents: trying again",
 		    200, words.data, words.len, actions, now);

@@ -83,7 +83,7 @@ put_trouble(struct metrics *m, const struct delivery *d, const struct view *v)
 		    (uint64_t)v->dead_bytes);
 	}
 	metrics_family(m, METRICS_COUNTER, "pgcdc_write_retries_total",
-	    "Actions that are sent again.");
+	    "Requests that were or will be sent again.");
 	for (size_t i = CAUSE_CONNECT; i < CAUSE_NAMED; i++)
 		metrics_uint(m, METRICS_LABELS({ "cause", tally_causes[i] }), t->cause[i]);
 	for (size_t i = 0; i < TALLY_STATUSES; i++) {
@@ -91,6 +91,15 @@ put_trouble(struct metrics *m, const struct delivery *d, const struct view *v)
 
 		snprintf(status, sizeof(status), "%u", tally_statuses[i]);
 		metrics_uint(m, METRICS_LABELS({ "cause", status }), t->status[i]);
+	}
+	metrics_family(m, METRICS_COUNTER, "pgcdc_write_retried_actions_total",
+	    "Actions that were or will be sent again, for their own answers say so.");
+	for (size_t i = 0; i <= TALLY_STATUSES; i++) {
+		char status[8] = "other";
+
+		if (i < TALLY_STATUSES)
+			snprintf(status, sizeof(status), "%u", tally_statuses[i]);
+		metrics_uint(m, METRICS_LABELS({ "status", status }), t->answered[i]);
 	}
 }
 

@@ -290,8 +290,7 @@ again(struct lane *lane, struct items *items, unsigned tries, int64_t now)
 	lane_back_off(lane, now);
 	buf_printf(&words, "%s: %s", e->type, e->reason);
 	if (loud)
-		code = lane_loud(lane, lane->loud_item, e->status, words.data, words.len,
-		    items->count, now);
+		code = lane_loud(lane, lane->loud_item, e->status, words.data, words.len, now);
 	else
 		lane_say_retry(lane, "the cluster did not take some actions: trying again",
 		    e->status, words.data, words.len, items->count, now);
@@ -328,6 +327,8 @@ settle(struct lane *lane, int64_t now)
 				continue;
 			}
 		}
+		if (item->verdict == VERDICT_RETRY || item->verdict == VERDICT_LOUD)
+			tally_retry_action(&lane->delivery->tally, item->status);
 		if (item->verdict != VERDICT_AGAIN && item->tries < UINT8_MAX)
 			item->tries++;
 		if (item->verdict != VERDICT_AGAIN && item->tries > tries)

@@ -61,7 +61,7 @@ void lane_say_retry(struct lane *, const char *why, long status, const char *wor
  * has lasted too long.  An exit status (logged), or -1.
  */
 int lane_loud(struct lane *, const struct item *, long status, const char *words, size_t len,
-    size_t actions, int64_t now);
+    int64_t now);
 
 /* So many actions of a request are done for. */
 void lane_cleared(struct lane *, size_t done);

@@ -65,18 +65,34 @@ tally_rejected(struct tally *t, const char *name, size_t len)
 		tally_find(t, name != NULL ? name : "", name != NULL ? len : 0)->rejected++;
 }
 
-void
-tally_retries(struct tally *t, enum tally_cause cause, long status, size_t actions)
+/* Its place among those that have counts of their own, or the one behind them. */
+static size_t
+status_at(long status)
 {
-	if (cause == CAUSE_STATUS) {
-		for (size_t i = 0; i < TALLY_STATUSES; i++)
-			if (tally_statuses[i] == status) {
-				t->status[i] += actions;
-				return;
-			}
-		cause = status == 200 ? CAUSE_PARTIAL : CAUSE_OTHER;
-	}
-	t->cause[cause] += actions;
+	size_t i = 0;
+
+	while (i < TALLY_STATUSES && tally_statuses[i] != status)
+		i++;
+	return i;
+}
+
+void
+tally_retry(struct tally *t, enum tally_cause cause, long status)
+{
+	size_t at = status_at(status);
+
+	if (cause != CAUSE_STATUS)
+		t->cause[cause]++;
+	else if (at < TALLY_STATUSES)
+		t->status[at]++;
+	else
+		t->cause[status == 200 ? CAUSE_PARTIAL : CAUSE_OTHER]++;
+}
+
+void
+tally_retry_action(struct tally *t, long status)
+{
+	t->answered[status_at(status)]++;
 }
 
 void

@@ -25,7 +25,7 @@ enum tally_ignored { TALLY_CONFLICT, TALLY_MISSING, TALLY_COALESCED, TALLY_IGNOR
 
 enum tally_request { TALLY_BULK, TALLY_READ, TALLY_STEP, TALLY_REQUESTS };
 
-/* Why actions are tried again; beside these it is the status of an answer. */
+/* Why a request is tried again; beside these it is the status of an answer. */
 enum tally_cause {
 	CAUSE_STATUS,
 	CAUSE_CONNECT,
@@ -55,7 +55,8 @@ struct tally {
 	uint16_t *slot; /* 1 + place in list, by the name's hash; 0: none */
 	uint64_t ignored[TALLY_IGNORED];
 	uint64_t rejected; /* in all, also while it is off */
-	uint64_t cause[CAUSE_NAMED], status[TALLY_STATUSES];
+	uint64_t cause[CAUSE_NAMED], status[TALLY_STATUSES]; /* requests tried again */
+	uint64_t answered[TALLY_STATUSES + 1]; /* actions, by their own answers; the last: others */
 	uint64_t batches, batch_bytes;
 	struct metrics_histogram took[TALLY_REQUESTS];
 	bool asked;     /* a request has ended */
@@ -74,8 +75,11 @@ struct tally_index *tally_find(struct tally *, const char *name, size_t len);
 /* One is rejected; name may be NULL. */
 void tally_rejected(struct tally *, const char *name, size_t len);
 
-/* Actions are tried again. */
-void tally_retries(struct tally *, enum tally_cause, long status, size_t actions);
+/* A request is tried again, with all of its actions or with some. */
+void tally_retry(struct tally *, enum tally_cause, long status);
+
+/* An action is, for the sake of its own answer in one for the whole request. */
+void tally_retry_action(struct tally *, long status);
 
 /* And that is why, in the log's words. */
 void tally_problem(struct tally *, const char *why, long status, const char *words, size_t len);

@@ -28,8 +28,8 @@ lane_say_retry(struct lane *lane, const char *why, long status, const char *word
 {
 	struct delivery *d = lane->delivery;
 
-	d->retries += actions;
-	tally_retries(&d->tally, lane->cause, status, actions);
+	d->retries++;
+	tally_retry(&d->tally, lane->cause, status);
 	tally_problem(&d->tally, why, status, words, len);
 	lane->cause = CAUSE_STATUS;
 	/* An outage is told once a second, not once a request. */
@@ -109,14 +109,14 @@ patience(const struct lane *lane, int64_t *since, int64_t now)
 
 int
 lane_loud(struct lane *lane, const struct item *i, long status, const char *words, size_t len,
-    size_t actions, int64_t now)
+    int64_t now)
 {
 	static struct buf index, id;
 	struct delivery *d = lane->delivery;
 	int code = patience(lane, &lane->loud_since, now);
 
-	d->retries += actions;
-	tally_retries(&d->tally, CAUSE_STATUS, status, actions);
+	d->retries++;
+	tally_retry(&d->tally, CAUSE_STATUS, status);
 	tally_problem(&d->tally, "the cluster cannot take actions before somebody mends it", status,
 	    words, len);
 	if (code < 0 && now - d->loud_said_at < SAY_US && !log_on(LOG_DEBUG))
@@ -172,8 +172,7 @@ misdirected(struct lane *lane, long status, int64_t now)
 			buf_printf(&lane->refusal, " (redirects to %s)", to);
 		lane_put_back(lane);
 		lane_back_off(lane, now);
-		return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len,
-		    actions, now);
+		return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len, now);
 	}
 	log_error(status >= 300 && status < 400
 	        ? "the node answers with a redirect, which is not followed: it could lead the "
@@ -280,7 +279,6 @@ static int
 refused(struct lane *lane, long status, int64_t now)
 {
 	const struct item *first = lane->sending.first;
-	size_t actions;
 	struct reject why = { .what = "the cluster rejected an action, and its request with it",
 		.status = (int)status, .type = "", .reason = lane->refusal.data,
 		.reason_len = lane->refusal.len,
@@ -291,10 +289,9 @@ refused(struct lane *lane, long status, int64_t now)
 		return halve(lane, status, now);
 	if (status != 400 || !refused_loudly(lane, status))
 		return refuse_lone(lane, &why);
-	actions = lane_put_back(lane);
+	(void)lane_put_back(lane);
 	lane_back_off(lane, now);
-	return lane_loud(
-	    lane, first, status, lane->refusal.data, lane->refusal.len, actions, now);
+	return lane_loud(lane, first, status, lane->refusal.data, lane->refusal.len, now);
 }
 
 /* 500: a passing fault, until it repeats. */

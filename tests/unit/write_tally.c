@@ -48,13 +48,18 @@ test_causes(void)
 {
 	static struct tally t;
 
-	tally_retries(&t, CAUSE_STATUS, 429, 3);
-	tally_retries(&t, CAUSE_STATUS, 418, 2);
-	tally_retries(&t, CAUSE_STATUS, 200, 1);
-	tally_retries(&t, CAUSE_LOST, 200, 5);
-	ok(t.status[7] == 3 && tally_statuses[7] == 429, "a status");
-	ok(t.cause[CAUSE_OTHER] == 2, "one that is rare");
-	ok(t.cause[CAUSE_PARTIAL] == 1 && t.cause[CAUSE_LOST] == 5, "what has a name");
+	tally_retry(&t, CAUSE_STATUS, 429);
+	tally_retry(&t, CAUSE_STATUS, 429);
+	tally_retry(&t, CAUSE_STATUS, 418);
+	tally_retry(&t, CAUSE_STATUS, 200);
+	tally_retry(&t, CAUSE_LOST, 429);
+	ok(t.status[7] == 2 && tally_statuses[7] == 429, "a status");
+	ok(t.cause[CAUSE_OTHER] == 1, "one that is rare");
+	ok(t.cause[CAUSE_PARTIAL] == 1 && t.cause[CAUSE_LOST] == 1, "what has a name");
+	tally_retry_action(&t, 429);
+	tally_retry_action(&t, 418);
+	ok(t.answered[7] == 1 && t.answered[TALLY_STATUSES] == 1 && t.status[7] == 2,
+	    "actions are counted beside");
 	tally_problem(&t, "why", 503, "words", 5);
 	is(buf_cstr(&t.problem), "why: 503: words", "in words");
 	tally_problem(&t, "why", 0, "words", 3);
