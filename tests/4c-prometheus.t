@@ -4,9 +4,8 @@
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-for program in prometheus promtool; do
-	command -v $program >/dev/null || skip_all "no $program here: apt-get install prometheus"
-done
+# shellcheck source=prometheus.sh
+. "$TOP/tests/prometheus.sh"
 own_pg
 pg_db
 # shellcheck source=pipeline.sh
@@ -15,17 +14,14 @@ pg_db
 examples=$TOP/examples
 ok 'the rules are good' promtool check rules "$examples/prometheus/alerts.yml"
 ok 'and so is the example of a configuration' promtool check config "$examples/prometheus/prometheus.yml"
+ok 'each alert fires when it is to, and none where all is well' promtool test rules "$TOP/tests/alerts.yml"
+is "$(sed -n 's/^ *- alert: //p' "$examples/prometheus/alerts.yml" | while read -r alert; do
+	grep -q "alertname=\"$alert\"" "$TOP/tests/alerts.yml" || echo "$alert"
+done)" '' 'all of them'
 
 # The pipeline -----------------------------------------------------------------------
 
-ports=$("$PYTHON" -c 'import socket
-all = [socket.socket() for _ in range(4)]
-for s in all:
-	s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in all))')
-# shellcheck disable=SC2086
-set -- $ports
-read_port=$1 write_port=$2 port=$3 nobody=$4
+prometheus_ports
 standin_start --distribution opensearch --number 3.1.0
 sql "CREATE TABLE t (id int PRIMARY KEY, n int); CREATE TABLE u (id text PRIMARY KEY); INSERT INTO t SELECT i, i FROM generate_series(1, 3000) i;
 ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'; SELECT pg_reload_conf()" >"$T/out"
@@ -39,7 +35,7 @@ tables:
     index: u
 END
 pipeline_conf "PGCDC_ES_URL=$STANDIN_URL" PGCDC_SNAPSHOT=initial "PGCDC_DEAD_LETTER=$T/dead" \
-    "PGCDC_METRICS_READ=$read_port" "PGCDC_METRICS_WRITE=$write_port"
+    "PGCDC_METRICS_READ=$READ_PORT" "PGCDC_METRICS_WRITE=$WRITE_PORT"
 pipeline_start
 pipeline_stored 'the tables are loaded' 60
 # tells read|write FILTER VALUE: what the stage says on its socket in the run directory.
@@ -53,36 +49,8 @@ wait_for 'and so does the writer' 20 tells write '"\(.state) \(.connected)"' 'id
 
 # Prometheus -------------------------------------------------------------------------
 
-# The example's configuration for these ports, once a second; alerts don't wait.
-sed -e 's/^\( *scrape_interval\|evaluation_interval\): .*/\1: 1s/' \
-    -e 's/evaluation_interval: .*/evaluation_interval: 1s/' -e 's/9187/'"$read_port/" \
-    -e 's/9188/'"$write_port/" "$examples/prometheus/prometheus.yml" >"$T/prometheus.yml"
-sed 's/^\( *for\): .*/\1: 0s/' "$examples/prometheus/alerts.yml" >"$T/alerts.yml"
-bg prometheus prometheus --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" \
-    --web.listen-address="127.0.0.1:$port" --log.level=warn
-prometheus=$BG_PID
-# api PATH [OPTION...]
-api() {
-	_path=$1
-	shift
-	curl -sS -m 20 --noproxy '*' -G "$@" "http://127.0.0.1:$port$_path"
-}
-ready() {
-	[ "$(api /-/ready -o "$T/out" -w '%{http_code}')" = 200 ]
-}
-wait_for 'Prometheus' 60 ready
-# series QUERY: how many; or the error.
-series() {
-	api /api/v1/query --data-urlencode "query=$1" |
-	    jq -r 'if .status == "success" then .data.result | length else .error end'
-}
-has_series() {
-	_n=$(series "$1")
-	echo "$_n"
-	[ "$_n" -gt 0 ] 2>"$T/null"
-}
-wait_for 'asks the reader' 30 has_series 'up{job="pgcdc-read",pipeline="shop"} == 1'
-wait_for 'and the writer' 30 has_series 'up{job="pgcdc-write",pipeline="shop"} == 1'
+# Alerts don't wait.
+prometheus_start 's/^\( *for\): .*/\1: 0s/'
 
 # A change a moment, of all kinds, in the background.
 bg load sh -c 'n=10000
@@ -104,27 +72,15 @@ done 6<"$T/queries"
 is "$(grep -o 'pgcdc_[a-z_]*' "$T/queries" "$T/alerts.yml" -h | sort -u | while read -r name; do
 	has_series "{__name__=\"$name\"}" >"$T/null" || echo "$name"
 done)" '' 'every metric that dashboard and alerts name is there'
+sed -n "s/^ *- series: '\(.*\)'$/\1/p" "$TOP/tests/alerts.yml" | sed 's/instance="[^"]*",//' | sort -u >"$T/series"
+ok 'the alerts were tried with many series' [ "$(wc -l <"$T/series")" -ge 18 ]
+is "$(while read -r one; do
+	has_series "$one" >"$T/null" || echo "$one"
+done <"$T/series")" '' 'each of which is there, with its labels'
 
 # The alerts -------------------------------------------------------------------------
 
-evaluated() {
-	_left=$(api /api/v1/rules | jq -r '.data.groups[].rules[] | select(.health != "ok") | "\(.name): \(.lastError)"')
-	echo "$_left"
-	[ -z "$_left" ]
-}
 wait_for 'every alert is evaluated' 30 evaluated
-is "$(api /api/v1/rules | jq '.data.groups[].rules | length')" \
-    "$(grep -c 'alert:' "$examples/prometheus/alerts.yml")" 'all of them'
-# fires ALERT, quiet ALERT: for wait_for.
-fires() {
-	has_series "ALERTS{alertname=\"$1\",alertstate=\"firing\"}"
-}
-quiet() {
-	! fires "$1"
-}
-firing() {
-	api /api/v1/alerts | jq -r '[.data.alerts[] | select(.state == "firing") | .labels.alertname] | unique | join(" ")'
-}
 is "$(firing)" '' 'none fires where all is well'
 standin POST 'fault?kind=item&status=400&id=bad&type=t&reason=r' >"$T/out"
 kill "$load"
@@ -143,11 +99,14 @@ ok 'the server stops' "$TOP/tests/pg-server" stop "$PG_DIR"
 wait_for 'a server that is away: PgcdcNotStreaming' 60 fires PgcdcNotStreaming
 ok 'the server starts' "$TOP/tests/pg-server" start "$PG_DIR"
 wait_for 'it is back' 60 quiet PgcdcNotStreaming
-sed -i "s/'127.0.0.1:$read_port'/&, '127.0.0.1:$nobody'/" "$T/prometheus.yml"
-kill -s HUP "$prometheus"
+sed -i "s/'127.0.0.1:$READ_PORT'/&, '127.0.0.1:$NO_PORT'/" "$T/prometheus.yml"
+kill -s HUP "$PROMETHEUS"
 wait_for 'a pair of which one is away: PgcdcNoStandby' 60 fires PgcdcNoStandby
 pipeline_stop 'the end'
 wait_for 'nobody is there: PgcdcDown' 60 fires PgcdcDown
+is "$(api /api/v1/alerts | jq -r '.data.alerts[] | select((.annotations.summary // "" |
+    test("shop") | not) or (.annotations | tostring | test("<error|<no value>|{{")))')" '' \
+    'what each says is whole, and names the pipeline'
 ok 'and no socket is left' [ "$(find "$RUNDIR" -name "*.http")" = "" ]
 
 done_testing

@@ -1,14 +1,16 @@
 #!/bin/sh
 # A night in five minutes: the server is restarted, the node is killed and comes back, is out for
 # a minute, the spool's disk is full, a row is one that the cluster will never take, and at last the
-# slot is lost.  Each time the log and pgcdc status name the cause, and the pipeline goes on with
-# nothing lost, or stops for the slot.
+# slot is lost.  Each time the log and pgcdc status name the cause, an alert of the examples fires
+# until it is mended, and the pipeline goes on with nothing lost, or stops for the slot.
 #
 # With LONG=1 only.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 [ -n "${LONG:-}" ] || skip_all 'a night takes minutes: LONG=1'
+# shellcheck source=prometheus.sh
+. "$TOP/tests/prometheus.sh"
 own_pg
 own_es
 pg_db
@@ -38,10 +40,24 @@ step() {
 	limit=$((limit + 20))
 	load_until $limit
 }
-# recovers WHAT: it is as before, and all is stored.
+# recovers WHAT [ALERT]: it is as before, and all is stored; no alert is left, but for that.
 recovers() {
 	wait_for "$1: status is well again" 90 shows 0 "^pgcdc $SLOT: streaming"
 	pipeline_stored "$1: all is stored" 120
+	wait_for "$1: no alert is left" 60 only_fires "${2:-}"
+}
+only_fires() {
+	_got=$(api /api/v1/alerts | jq -r '[.data.alerts[].labels.alertname] | unique | join(" ")')
+	echo "$_got"
+	[ "$_got" = "$1" ]
+}
+# alerts WHAT ALERT...: checks: they fire.
+alerts() {
+	_what=$1
+	shift
+	for _alert; do
+		wait_for "$_what: $_alert fires" 90 fires "$_alert"
+	done
 }
 spool=''
 unmount() {
@@ -66,12 +82,21 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=2m,mode=700 pgcdc-spool "$T/sp
 	spool=$T/spool
 	trap 'unmount; _cleanup' EXIT
 fi
-pipeline_conf PGCDC_DEAD_LETTER="$T/dead" \
+prometheus_ports
+pipeline_conf PGCDC_DEAD_LETTER="$T/dead" "PGCDC_METRICS_READ=$READ_PORT" \
+    "PGCDC_METRICS_WRITE=$WRITE_PORT" \
     "PGCDC_READ_OPTIONS=--spool-dir $T/spool --spool-mem 65536"
 pipeline_start
+wait_for 'it streams' 60 shows 0 "^pgcdc $SLOT: streaming"
+# What takes minutes takes seconds here; and a row is old, log much, where a night's would be.
+prometheus_start 's/^\( *for\): .*/\1: 2s/; s/\[[0-9]*m\(:*\)\]/[15s\1]/; s/ > 300$/ > 20/
+	s/ > 1e9$/ > 5e6/; s/ > 10e9$/ > 60e6/'
+wait_for 'every alert is evaluated' 30 evaluated
 load_start 4 120
 step
 recovers 'evening'
+wait_for 'evening: it was looked at for a while' 60 has_series 'count_over_time(up[1h]) >= 20'
+is "$(series 'count_over_time(ALERTS[1h])')" 0 'evening: no alert was near'
 
 # The server is restarted.
 step
@@ -79,6 +104,7 @@ step
 wait_for 'server: status names it' 60 shows 111 ': connecting to the server'
 ok 'server: and why' grep -q '^why .*cannot connect' "$T/out"
 ok 'server: the log has it' told 'error pgcdc-read msg="cannot connect to PostgreSQL"'
+alerts 'server' PgcdcNotStreaming
 "$TOP/tests/pg-server" start "$PG_DIR" >"$T/again.log" 2>&1
 wait_for 'server: it is back' 60 sql 'SELECT 1'
 # The sessions went with it.
@@ -95,6 +121,7 @@ kill -s KILL -- "-$(cat "$ES_DIR/pid")"
 wait_for 'node: status names it' 60 shows 111 'but the cluster takes nothing'
 ok 'node: and why' grep -q '^why .*does not answer' "$T/out"
 ok 'node: the log has it' told 'warn esbulk-write msg="the cluster does not answer: trying again"'
+alerts 'node' PgcdcClusterDown PgcdcRetries
 "$TOP/tests/search-node" stop "$ES_DIR" >"$T/stop.log" 2>&1
 "$TOP/tests/search-node" start "$ES_DIR" >"$T/es.log" 2>&1 || bail 'the node did not start again'
 recovers 'node'
@@ -108,6 +135,7 @@ sql "INSERT INTO numbers VALUES (1, '1')"
 wait_for 'a minute: it is out' 90 passed 60 "$since"
 wait_for 'a minute: status tells how old the oldest row is' 10 shows "$?" 'the oldest row: [1-9][0-9]* s'
 ok 'a minute: no process ended' not told 'the pipeline broke'
+alerts 'a minute' PgcdcOldRow
 "$TOP/tests/search-node" continue "$ES_DIR"
 recovers 'a minute'
 
@@ -119,6 +147,7 @@ if [ -n "$spool" ]; then
 	wait_for 'spool: status names it' 90 why_is 'No space left on device'
 	ok 'spool: the log has it' \
 	    told 'warn pgcdc msg="the pipeline broke.*stage=read exit=111.*reason=.*No space left'
+	alerts 'spool' PgcdcDown
 	mount -o remount,size=200m "$spool"
 	recovers 'spool'
 else
@@ -130,7 +159,8 @@ step
 sql "INSERT INTO numbers VALUES (2, 'no number')"
 wait_for 'poison: status counts it' 60 shows 0 '^rejects    1 dead letters'
 ok 'poison: the log names it' told 'warn esbulk-write msg=".*rejected an action.*id=2 '
-recovers 'poison'
+alerts 'poison' PgcdcDeadLetters PgcdcRejected PgcdcDeadLettersLeft
+recovers 'poison' PgcdcDeadLettersLeft
 is "$(pgcdc-cat "$T/dead" | jq -r 'select(.[0] == "X") | .[4]')" 2 'poison: it is a dead letter'
 
 # Morning: all there is, is there.
@@ -145,8 +175,19 @@ ok 'morning: the screen fits' awk 'length > 80 { exit 1 } END { exit NR > 24 }' 
 
 # The slot is lost: nobody can go on from there.
 step_at=$(wc -l <"$T/pgcdc.log")
-sql "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'; SELECT pg_reload_conf()" >"$T/null"
+sql "ALTER SYSTEM SET max_slot_wal_keep_size = '128MB'; SELECT pg_reload_conf()" >"$T/null"
 "$TOP/tests/search-node" pause "$ES_DIR"
+# Three quarters of what may be kept, and a bit.
+in_danger() {
+	[ "$(sql "SELECT safe_wal_size < 30e6 FROM pg_replication_slots WHERE slot_name = '$SLOT'")" = t ] ||
+	    sql "CREATE TABLE IF NOT EXISTS noise (t text); INSERT INTO noise VALUES ('x'); SELECT pg_switch_wal()" >"$T/null"
+	fires PgcdcSlotInDanger
+}
+sql "INSERT INTO numbers VALUES (3, '3')"
+wait_for 'slot: PgcdcSlotInDanger fires' 120 in_danger
+alerts 'slot' PgcdcHeldLog PgcdcLag
+is "$(sql "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = '$SLOT'")" t \
+    'slot: while it can still be saved'
 lost() {
 	sql "INSERT INTO numbers SELECT i, i FROM generate_series(100 + $1, 105 + $1) i ON CONFLICT DO NOTHING;
 	CREATE TABLE IF NOT EXISTS noise (t text); INSERT INTO noise SELECT repeat('x', 1000) FROM generate_series(1, 20000);
@@ -159,5 +200,6 @@ like "$(tail -n 1 "$T/pgcdc.log")" ' error pgcdc msg="stopped: a permanent error
     'slot: the last line has the reason'
 wait_for 'slot: status names it' 10 shows 111 '^why .*slot'
 ok 'slot: and that it does not run' grep -q 'not running' "$T/out"
+alerts 'slot' PgcdcDown
 "$TOP/tests/search-node" continue "$ES_DIR"
 done_testing
