@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 		if (errno != EINTR)
 			return 1;
 	f = create(argv[1]);
-	fprintf(f, "%.3f %.3f %ld\n", now() - began, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+	fprintf(f, "%.3f %.6f %ld\n", now() - began, seconds(usage.ru_utime) + seconds(usage.ru_stime),
 	    usage.ru_maxrss);
 	finish(f, argv[1]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
