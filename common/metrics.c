@@ -149,11 +149,34 @@ metrics_histogram(struct metrics *m, const struct metrics_label *labels,
 }
 
 void
-metrics_one(struct metrics *m, enum metrics_type type, const char *name, const char *help,
-    uint64_t value)
+metrics_gauge(struct metrics *m, const char *name, const char *help, uint64_t value)
 {
-	metrics_family(m, type, name, help);
+	metrics_family(m, METRICS_GAUGE, name, help);
 	metrics_uint(m, NULL, value);
+}
+
+void
+metrics_counter(struct metrics *m, const char *name, const char *help, uint64_t value)
+{
+	metrics_family(m, METRICS_COUNTER, name, help);
+	metrics_uint(m, NULL, value);
+}
+
+void
+metrics_head(struct metrics *m, const char *prefix, const char *who, const char *const *states,
+    const char *state)
+{
+	char name[64], help[64];
+
+	snprintf(name, sizeof(name), "%s_build_info", prefix);
+	metrics_family(m, METRICS_GAUGE, name, "The program's version.");
+	metrics_uint(m, METRICS_LABELS({ "version", PGCDC_VERSION }), 1);
+	snprintf(name, sizeof(name), "%s_state", prefix);
+	snprintf(help, sizeof(help), "1 for the state that the %s is in.", who);
+	metrics_family(m, METRICS_GAUGE, name, help);
+	for (; *states != NULL; states++)
+		metrics_uint(m, METRICS_LABELS({ "state", *states }), *states == state);
+	m->name = NULL;
 }
 
 /* In seconds since 1970, by this clock; 0: nobody knows. */
@@ -208,8 +231,8 @@ metrics_process(struct metrics *m)
 	metrics_family(m, METRICS_GAUGE, "process_start_time_seconds",
 	    "When the process began, in seconds since 1970.");
 	metrics_real(m, NULL, began);
-	metrics_one(m, METRICS_GAUGE, "process_resident_memory_bytes",
-	    "Memory that the process has.", resident_bytes());
+	metrics_gauge(m, "process_resident_memory_bytes", "Memory that the process has.",
+	    resident_bytes());
 	if (getrusage(RUSAGE_SELF, &used) != 0)
 		return;
 	metrics_family(m, METRICS_COUNTER, "process_cpu_seconds_total",

@@ -43,7 +43,7 @@ void metrics_real(struct metrics *, const struct metrics_label *, double);
 #define METRICS_BUCKETS 16
 
 struct metrics_histogram {
-	uint64_t count[METRICS_BUCKETS + 1]; /* of each bucket alone; the last is of what is beyond */
+	uint64_t count[METRICS_BUCKETS + 1]; /* of each bucket alone; the last: what is beyond */
 	uint64_t sum;                        /* microseconds */
 };
 
@@ -54,7 +54,15 @@ void metrics_histogram(struct metrics *, const struct metrics_label *,
     const struct metrics_histogram *);
 
 /* A family of one sample. */
-void metrics_one(struct metrics *, enum metrics_type, const char *name, const char *help, uint64_t);
+void metrics_gauge(struct metrics *, const char *name, const char *help, uint64_t);
+void metrics_counter(struct metrics *, const char *name, const char *help, uint64_t);
+
+/*
+ * What begins a program's page: PREFIX_build_info, and PREFIX_state, which is 1 for state and 0 for
+ * the others of states, whose end is NULL.  who is the program in the help.
+ */
+void metrics_head(struct metrics *, const char *prefix, const char *who, const char *const *states,
+    const char *state);
 
 /* What Prometheus' own libraries say of a process: when it began, its CPU time and memory. */
 void metrics_process(struct metrics *);

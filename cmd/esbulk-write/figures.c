@@ -11,28 +11,12 @@ static const char *const operations[TALLY_OPERATIONS] = { [TALLY_INDEX] = "index
 	[TALLY_TRUNCATE] = "truncate" };
 
 static void
-gauge(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-	metrics_one(m, METRICS_GAUGE, name, help, value);
-}
-
-static void
-counter(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-	metrics_one(m, METRICS_COUNTER, name, help, value);
-}
-
-static void
 put_cluster(struct metrics *m, const struct tally *t, const struct view *v)
 {
-	metrics_family(m, METRICS_GAUGE, "pgcdc_write_build_info", "The program's version.");
-	metrics_uint(m, METRICS_LABELS({ "version", PGCDC_VERSION }), 1);
-	metrics_family(m, METRICS_GAUGE, "pgcdc_write_state", "1 for the state that the writer is in.");
-	for (const char *const *s = observe_states; *s != NULL; s++)
-		metrics_uint(m, METRICS_LABELS({ "state", *s }), *s == v->state);
+	metrics_head(m, "pgcdc_write", "writer", observe_states, v->state);
 	if (t->asked)
-		gauge(m, "pgcdc_write_connected", "1 when the cluster answered the last request.",
-		    t->connected);
+		metrics_gauge(m, "pgcdc_write_connected",
+		    "1 when the cluster answered the last request.", t->connected);
 	if (t->distribution[0] != '\0') {
 		metrics_family(m, METRICS_GAUGE, "pgcdc_write_cluster_info",
 		    "What the cluster says that it is.");
@@ -66,7 +50,8 @@ put_actions(struct metrics *m, const struct tally *t)
 	metrics_family(m, METRICS_COUNTER, "pgcdc_write_rejected_total",
 	    "Actions that were rejected, by whomever.");
 	for (size_t i = 0; i < t->n; i++)
-		metrics_uint(m, METRICS_LABELS({ "index", t->list[i]->name }), t->list[i]->rejected);
+		metrics_uint(m, METRICS_LABELS({ "index", t->list[i]->name }),
+		    t->list[i]->rejected);
 }
 
 static void
@@ -74,13 +59,13 @@ put_trouble(struct metrics *m, const struct delivery *d, const struct view *v)
 {
 	const struct tally *t = &d->tally;
 
-	counter(m, "pgcdc_write_merge_missing_total",
+	metrics_counter(m, "pgcdc_write_merge_missing_total",
 	    "Merges of which some members were nowhere.", d->merge_missing);
 	if (v->dead_bytes >= 0) {
-		counter(m, "pgcdc_write_dead_letters_total",
+		metrics_counter(m, "pgcdc_write_dead_letters_total",
 		    "Actions that were added to the dead letters.", d->dead_letters);
-		gauge(m, "pgcdc_write_dead_letter_bytes", "Size of the file of dead letters.",
-		    (uint64_t)v->dead_bytes);
+		metrics_gauge(m, "pgcdc_write_dead_letter_bytes",
+		    "Size of the file of dead letters.", (uint64_t)v->dead_bytes);
 	}
 	metrics_family(m, METRICS_COUNTER, "pgcdc_write_retries_total",
 	    "Requests that were or will be sent again.");
@@ -110,20 +95,22 @@ put_requests(struct metrics *m, const struct delivery *d)
 		[TALLY_READ] = "read", [TALLY_STEP] = "truncate" };
 	const struct tally *t = &d->tally;
 
-	counter(m, "pgcdc_write_batches_total", "Bulk requests.", t->batches);
-	counter(m, "pgcdc_write_batch_bytes_total", "Bytes of actions in them.", t->batch_bytes);
+	metrics_counter(m, "pgcdc_write_batches_total", "Bulk requests.", t->batches);
+	metrics_counter(m, "pgcdc_write_batch_bytes_total", "Bytes of actions in them.",
+	    t->batch_bytes);
 	metrics_family(m, METRICS_HISTOGRAM, "pgcdc_write_request_seconds",
 	    "How long requests took.");
 	for (size_t i = 0; i < TALLY_REQUESTS; i++)
 		metrics_histogram(m, METRICS_LABELS({ "request", requests[i] }), &t->took[i]);
-	gauge(m, "pgcdc_write_queue_bytes", "Memory of what was read and is not stored.",
+	metrics_gauge(m, "pgcdc_write_queue_bytes", "Memory of what was read and is not stored.",
 	    d->queue.used);
-	gauge(m, "pgcdc_write_queue_limit_bytes", "How much it may be.", d->queue.limit);
-	gauge(m, "pgcdc_write_queue_actions", "Actions that were read and are not stored.",
+	metrics_gauge(m, "pgcdc_write_queue_limit_bytes", "How much it may be.", d->queue.limit);
+	metrics_gauge(m, "pgcdc_write_queue_actions", "Actions that were read and are not stored.",
 	    d->waiting);
-	gauge(m, "pgcdc_write_in_flight_requests", "Requests that wait for an answer.", d->busy);
-	gauge(m, "pgcdc_write_lanes", "How many there may be now.", d->pace.lanes);
-	gauge(m, "pgcdc_write_batch_limit_bytes", "How large a bulk request may be now.",
+	metrics_gauge(m, "pgcdc_write_in_flight_requests", "Requests that wait for an answer.",
+	    d->busy);
+	metrics_gauge(m, "pgcdc_write_lanes", "How many there may be now.", d->pace.lanes);
+	metrics_gauge(m, "pgcdc_write_batch_limit_bytes", "How large a bulk request may be now.",
 	    d->pace.bytes);
 }
 
@@ -133,15 +120,17 @@ put_positions(struct metrics *m, const struct writer *w, const struct view *v)
 	metrics_family(m, METRICS_GAUGE, "pgcdc_write_oldest_unstored_seconds",
 	    "Age of the oldest row that was read and is not stored.");
 	metrics_real(m, NULL, v->oldest_seconds);
-	gauge(m, "pgcdc_write_units_open", "Units that were read and are not stored.",
+	metrics_gauge(m, "pgcdc_write_units_open", "Units that were read and are not stored.",
 	    v->units_open);
 	if (w->received_lsn != 0)
-		gauge(m, "pgcdc_write_received_lsn", "The unit that was read last, as a number.",
-		    w->received_lsn);
+		metrics_gauge(m, "pgcdc_write_received_lsn",
+		    "The unit that was read last, as a number.", w->received_lsn);
 	if (v->stored != 0)
-		gauge(m, "pgcdc_write_stored_lsn", "All units up to there are stored.", v->stored);
+		metrics_gauge(m, "pgcdc_write_stored_lsn", "All units up to there are stored.",
+		    v->stored);
 	if (v->acked != 0)
-		gauge(m, "pgcdc_write_acked_lsn", "What the reader was told of that.", v->acked);
+		metrics_gauge(m, "pgcdc_write_acked_lsn", "What the reader was told of that.",
+		    v->acked);
 }
 
 /*
@@ -203,7 +192,8 @@ put_mapper(struct metrics *m, const struct mapstats *s)
 {
 	if (s->n == 0)
 		return;
-	put_map(m, s, rows, "operation", "pgcdc_write_map_rows_total", "Rows that came to a mapper.");
+	put_map(m, s, rows, "operation", "pgcdc_write_map_rows_total",
+	    "Rows that came to a mapper.");
 	put_map(m, s, actions, "operation", "pgcdc_write_map_actions_total",
 	    "Actions that it made of them.");
 	put_map(m, s, skipped, "reason", "pgcdc_write_map_skipped_total",

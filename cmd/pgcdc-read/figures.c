@@ -10,30 +10,16 @@
 #define TABLES 1000 /* of a snapshot, that have samples of their own */
 
 static void
-gauge(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-	metrics_one(m, METRICS_GAUGE, name, help, value);
-}
-
-static void
-counter(struct metrics *m, const char *name, const char *help, uint64_t value)
-{
-	metrics_one(m, METRICS_COUNTER, name, help, value);
-}
-
-static void
 put_connection(struct metrics *m, const struct reader *r, const struct view *v)
 {
-	metrics_family(m, METRICS_GAUGE, "pgcdc_read_build_info", "The program's version.");
-	metrics_uint(m, METRICS_LABELS({ "version", PGCDC_VERSION }), 1);
-	metrics_family(m, METRICS_GAUGE, "pgcdc_read_state", "1 for the state that the reader is in.");
-	for (const char *const *s = observe_states; *s != NULL; s++)
-		metrics_uint(m, METRICS_LABELS({ "state", *s }), *s == v->state);
-	gauge(m, "pgcdc_read_connected", "1 while changes stream from the slot.", v->connected);
-	gauge(m, "pgcdc_read_standby", "1 while another reader has the slot, which is waited for.",
-	    v->standby);
-	counter(m, "pgcdc_read_reconnects_total", "Connections that were made again.", r->reconnects);
-	counter(m, "pgcdc_read_connect_failures_total",
+	metrics_head(m, "pgcdc_read", "reader", observe_states, v->state);
+	metrics_gauge(m, "pgcdc_read_connected", "1 while changes stream from the slot.",
+	    v->connected);
+	metrics_gauge(m, "pgcdc_read_standby",
+	    "1 while another reader has the slot, which is waited for.", v->standby);
+	metrics_counter(m, "pgcdc_read_reconnects_total", "Connections that were made again.",
+	    r->reconnects);
+	metrics_counter(m, "pgcdc_read_connect_failures_total",
 	    "Attempts to connect again that failed, each followed by a wait.", r->failures);
 }
 
@@ -42,29 +28,30 @@ put_positions(struct metrics *m, const struct reader *r, const struct view *v)
 {
 	if (!v->begun)
 		return;
-	gauge(m, "pgcdc_read_received_lsn", "The highest LSN that the server told of, as a number.",
-	    v->received);
-	gauge(m, "pgcdc_read_emitted_lsn", "The end of the last transaction that was written.",
-	    v->emitted);
+	metrics_gauge(m, "pgcdc_read_received_lsn",
+	    "The highest LSN that the server told of, as a number.", v->received);
+	metrics_gauge(m, "pgcdc_read_emitted_lsn",
+	    "The end of the last transaction that was written.", v->emitted);
 	if (v->stores)
-		gauge(m, "pgcdc_read_stored_lsn", "Everything before it is stored, or need not be.",
-		    v->stored);
-	gauge(m, "pgcdc_read_confirmed_lsn", "What was confirmed to the server last.", v->confirmed);
-	gauge(m, "pgcdc_read_server_lsn", "The end of the server's log, as far as it is known.",
-	    v->server);
+		metrics_gauge(m, "pgcdc_read_stored_lsn",
+		    "Everything before it is stored, or need not be.", v->stored);
+	metrics_gauge(m, "pgcdc_read_confirmed_lsn", "What was confirmed to the server last.",
+	    v->confirmed);
+	metrics_gauge(m, "pgcdc_read_server_lsn",
+	    "The end of the server's log, as far as it is known.", v->server);
 	if (v->standby)
 		return;
-	gauge(m, "pgcdc_read_lag_bytes", "How far what is stored is behind the server's log.",
-	    v->lag_bytes);
+	metrics_gauge(m, "pgcdc_read_lag_bytes",
+	    "How far what is stored is behind the server's log.", v->lag_bytes);
 	metrics_family(m, METRICS_GAUGE, "pgcdc_read_lag_seconds",
 	    "Age of the oldest row that was written and is not stored, by its commit.");
 	metrics_real(m, NULL, v->lag_seconds);
 	if (!v->connected || !r->watched.known)
 		return;
-	gauge(m, "pgcdc_read_slot_retained_bytes", "Log that the server keeps for the slot.",
-	    r->watched.retained);
+	metrics_gauge(m, "pgcdc_read_slot_retained_bytes",
+	    "Log that the server keeps for the slot.", r->watched.retained);
 	if (r->watched.limited)
-		gauge(m, "pgcdc_read_slot_safe_bytes",
+		metrics_gauge(m, "pgcdc_read_slot_safe_bytes",
 		    "Log that may still be written before the slot may be lost.", r->watched.safe);
 }
 
@@ -105,12 +92,12 @@ put_stream(struct metrics *m, const struct reader *r)
 	metrics_family(m, METRICS_COUNTER, "pgcdc_read_units_total", "Units that were written.");
 	metrics_uint(m, METRICS_LABELS({ "kind", "transaction" }), p->seq - p->chunks);
 	metrics_uint(m, METRICS_LABELS({ "kind", "snapshot" }), p->chunks);
-	gauge(m, "pgcdc_read_units_open", "Units that were written and are not stored.",
+	metrics_gauge(m, "pgcdc_read_units_open", "Units that were written and are not stored.",
 	    r->units.emitted - r->units.stored);
 	put_rows(m, &p->relations.counts);
-	counter(m, "pgcdc_read_streamed_transactions_total",
+	metrics_counter(m, "pgcdc_read_streamed_transactions_total",
 	    "Transactions that the server sent before they were committed.", p->streamed);
-	gauge(m, "pgcdc_read_spooled_transactions",
+	metrics_gauge(m, "pgcdc_read_spooled_transactions",
 	    "Transactions whose end is not known, or that are being written.", p->spools.count);
 	metrics_family(m, METRICS_GAUGE, "pgcdc_read_spool_bytes",
 	    "What is kept of transactions in progress, and of tables that are loaded.");
@@ -120,8 +107,8 @@ put_stream(struct metrics *m, const struct reader *r)
 		metrics_uint(m, METRICS_LABELS({ "of", of[i] }, { "place", "disk" }),
 		    on_disk(both[i]));
 	}
-	gauge(m, "pgcdc_read_output_buffer_bytes", "Frames that wait for the next stage to read.",
-	    fdout_pending(&r->out));
+	metrics_gauge(m, "pgcdc_read_output_buffer_bytes",
+	    "Frames that wait for the next stage to read.", fdout_pending(&r->out));
 }
 
 /*
@@ -220,10 +207,10 @@ put_snapshot(struct metrics *m, const struct snapshot *s)
 	    "Tables and partitions that are or were loaded since the start.");
 	for (size_t i = 0; i < 5; i++)
 		metrics_uint(m, METRICS_LABELS({ "state", words[i] }), n[i]);
-	gauge(m, "pgcdc_read_snapshot_paused", "1 while loading rests, for the slot is too far behind.",
-	    s->active && s->lagging);
-	counter(m, "pgcdc_read_snapshot_chunks_repeated_total", "Chunks that had to be read again.",
-	    s->repeated);
+	metrics_gauge(m, "pgcdc_read_snapshot_paused",
+	    "1 while loading rests, for the slot is too far behind.", s->active && s->lagging);
+	metrics_counter(m, "pgcdc_read_snapshot_chunks_repeated_total",
+	    "Chunks that had to be read again.", s->repeated);
 	metrics_family(m, METRICS_GAUGE, "pgcdc_read_snapshot_blocks", "Blocks of a table.");
 	put_tables(m, s, blocks);
 	metrics_family(m, METRICS_GAUGE, "pgcdc_read_snapshot_blocks_done",

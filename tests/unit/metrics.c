@@ -22,7 +22,7 @@ text(void)
 static void
 test_samples(void)
 {
-	metrics_one(&m, METRICS_COUNTER, "a_total", "Things.", 1);
+	metrics_counter(&m, "a_total", "Things.", 1);
 	is(text(), "# HELP a_total Things.\n# TYPE a_total counter\na_total 1\n", "a counter");
 	metrics_family(&m, METRICS_GAUGE, "b", "More.");
 	is(text(), "# HELP b More.\n# TYPE b gauge\n", "a family");
