@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "identifier.h"
 #include "quote.h"
 
 #define ONES (~(uint64_t)0 / 255)
@@ -84,18 +85,6 @@ quote_string(struct buf *b, const char *s, size_t len)
 }
 
 void
-quote_name(struct buf *b, const char *name)
-{
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
-}
-
-void
 quote_identifier(struct buf *b, const char *name)
 {
 	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789")] == '\0' &&
@@ -103,5 +92,5 @@ quote_identifier(struct buf *b, const char *name)
 		buf_adds(b, name);
 		return;
 	}
-	quote_name(b, name);
+	identifier_put(b, name);
 }

@@ -15,10 +15,8 @@ void quote_string(struct buf *, const char *, size_t len);
 /* Its inside alone. */
 void quote_escaped(struct buf *, const char *, size_t len);
 
-/* A name in double quotes, as SQL has it: quotes inside are doubled. */
-void quote_name(struct buf *, const char *);
-
-/* The same where it must be: not all small letters, digits and underscores. */
+/* A name as SQL has it, in double quotes where it must be: not all small letters, digits and
+ * underscores. */
 void quote_identifier(struct buf *, const char *);
 
 #endif

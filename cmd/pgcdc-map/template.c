@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "identifier.h"
 #include "quote.h"
 #include "template.h"
 
@@ -174,7 +175,7 @@ put_column(struct buf *b, const char *name)
 		buf_adds(b, name);
 		return;
 	}
-	quote_name(b, name);
+	identifier_put(b, name);
 }
 
 static void

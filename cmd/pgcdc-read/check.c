@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "identifier.h"
 
 /*
  * Connecting
@@ -22,18 +23,6 @@ one_line(const char *words)
 		else if (words[i] != '\t')
 			buf_addc(&b, words[i]);
 	return buf_cstr(&b);
-}
-
-static void
-put_identifier(struct buf *b, const char *name)
-{
-	buf_addc(b, '"');
-	for (; *name != '\0'; name++) {
-		if (*name == '"')
-			buf_addc(b, '"');
-		buf_addc(b, *name);
-	}
-	buf_addc(b, '"');
 }
 
 /* A word of pg_hba.conf, where a quoted one is never a keyword. */
@@ -87,25 +76,25 @@ put_remedy(const struct check *c, PGconn *conn, const char *words, struct buf *b
 		put_hba_remedy(b, conn, words);
 	} else if (strstr(words, "role \"") != NULL && strstr(words, "does not exist") != NULL) {
 		buf_adds(b, "SQL: CREATE ROLE ");
-		put_identifier(b, user);
+		identifier_put(b, user);
 		buf_adds(b, " LOGIN REPLICATION;\nand give it a password: \\password in psql");
 	} else if (strstr(words, "not permitted to log in") != NULL) {
 		buf_adds(b, "SQL: ALTER ROLE ");
-		put_identifier(b, user);
+		identifier_put(b, user);
 		buf_adds(b, " LOGIN;");
 	} else if (strstr(words, "permission denied for database") != NULL) {
 		buf_adds(b, "SQL: GRANT CONNECT ON DATABASE ");
-		put_identifier(b, PQdb(conn));
+		identifier_put(b, PQdb(conn));
 		buf_adds(b, " TO ");
-		put_identifier(b, user);
+		identifier_put(b, user);
 		buf_addc(b, ';');
 	} else if (strstr(words, "too many connections for role") != NULL) {
 		buf_adds(b, "SQL: ALTER ROLE ");
-		put_identifier(b, user);
+		identifier_put(b, user);
 		buf_adds(b, " CONNECTION LIMIT -1;");
 	} else if (strstr(words, "too many connections for database") != NULL) {
 		buf_adds(b, "SQL: ALTER DATABASE ");
-		put_identifier(b, PQdb(conn));
+		identifier_put(b, PQdb(conn));
 		buf_adds(b, " CONNECTION LIMIT -1;");
 	} else if (strstr(words, "too many clients") != NULL ||
 	    strstr(words, "remaining connection slots") != NULL) {
@@ -249,11 +238,11 @@ check_put_replication(const struct check *c, struct buf *b)
 	/* Where the provider keeps the attribute for itself a role stands for it. */
 	if (res != NULL && PQntuples(res) > 0) {
 		buf_adds(b, "SQL: GRANT rds_replication TO ");
-		put_identifier(b, c->user);
+		identifier_put(b, c->user);
 		buf_addc(b, ';');
 	} else {
 		buf_adds(b, "SQL: ALTER ROLE ");
-		put_identifier(b, c->user != NULL ? c->user : "");
+		identifier_put(b, c->user != NULL ? c->user : "");
 		buf_adds(b, " REPLICATION;");
 	}
 	PQclear(res);
