@@ -84,6 +84,26 @@ connection_init(struct connection *c, const struct options *o, struct login *log
 	return set_tls(c, o);
 }
 
+static size_t
+take_answer(char *p, size_t size, size_t n, void *arg)
+{
+	struct connection *c = arg;
+
+	if (c->answer->len + size * n > c->answer_max)
+		return 0;
+	buf_add(c->answer, p, size * n);
+	return size * n;
+}
+
+void
+connection_collect(struct connection *c, struct buf *answer, size_t max)
+{
+	c->answer = answer;
+	c->answer_max = max;
+	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+}
+
 /*
  * Requests
  */

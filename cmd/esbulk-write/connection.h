@@ -6,6 +6,7 @@
 
 #include <curl/curl.h>
 
+#include "buf.h"
 #include "node.h"
 #include "options.h"
 #include "sigv4.h"
@@ -21,6 +22,8 @@ struct connection {
 	struct curl_slist *headers; /* of the request in flight */
 	unsigned generation;        /* of the login that it was sent with */
 	bool pin_missed;
+	struct buf *answer; /* where bodies go, see connection_collect */
+	size_t answer_max;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -30,6 +33,9 @@ int connection_check(const struct options *) __attribute__((warn_unused_result))
 /* 0, or -1 when libcurl cannot be had or lacks something. */
 int connection_init(struct connection *, const struct options *, struct login *)
     __attribute__((warn_unused_result));
+
+/* Bodies of answers are appended there from now on; one with more than max bytes fails. */
+void connection_collect(struct connection *, struct buf *, size_t max);
 
 struct request_head {
 	const char *method;

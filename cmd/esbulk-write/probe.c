@@ -5,17 +5,6 @@
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 #define SHOWN      300
 
-static size_t
-take_answer(char *p, size_t size, size_t n, void *arg)
-{
-	struct probe *b = arg;
-
-	if (b->answer.len + size * n > ANSWER_MAX)
-		return 0;
-	buf_add(&b->answer, p, size * n);
-	return size * n;
-}
-
 int
 probe_init(struct probe *p, const struct options *o)
 {
@@ -23,8 +12,7 @@ probe_init(struct probe *p, const struct options *o)
 	nodes_init(&p->nodes, o);
 	if (connection_init(&p->connection, o, &p->login) != 0)
 		return -1;
-	curl_easy_setopt(p->connection.easy, CURLOPT_WRITEFUNCTION, take_answer);
-	curl_easy_setopt(p->connection.easy, CURLOPT_WRITEDATA, p);
+	connection_collect(&p->connection, &p->answer, ANSWER_MAX);
 	/* Somebody waits for it. */
 	curl_easy_setopt(p->connection.easy, CURLOPT_TIMEOUT, 30L);
 	return 0;

@@ -23,17 +23,6 @@ puts_next(const struct side *s)
 	return s->put < s->o->templates.n;
 }
 
-static size_t
-take_answer(char *p, size_t size, size_t n, void *arg)
-{
-	struct side *s = arg;
-
-	if (s->answer.len + size * n > ANSWER_MAX)
-		return 0;
-	buf_add(&s->answer, p, size * n);
-	return size * n;
-}
-
 int
 side_init(struct side *s, const struct options *o, CURLM *multi, struct nodes *nodes,
     struct login *login)
@@ -41,8 +30,7 @@ side_init(struct side *s, const struct options *o, CURLM *multi, struct nodes *n
 	*s = (struct side) { .o = o, .multi = multi, .nodes = nodes };
 	if (connection_init(&s->connection, o, login) != 0)
 		return -1;
-	curl_easy_setopt(s->connection.easy, CURLOPT_WRITEFUNCTION, take_answer);
-	curl_easy_setopt(s->connection.easy, CURLOPT_WRITEDATA, s);
+	connection_collect(&s->connection, &s->answer, ANSWER_MAX);
 	return 0;
 }
 
