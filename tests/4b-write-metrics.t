@@ -7,44 +7,9 @@
 # shellcheck source=write.sh
 . "$(dirname "$0")/write.sh"
 
-# asks PAGE [OPTION...]
-asks() {
-	_page=$1
-	shift
-	curl -sS -m 20 --unix-socket "$T/w.http" "$@" "http://localhost$_page"
-}
-# metric NAME [LABEL=VALUE...]
-metric() {
-	_metric=pgcdc_write_$1
-	shift
-	asks /metrics | "$PYTHON" "$TOP/tests/metrics.py" get "$_metric" "$@"
-}
-metric_is() {
-	_value=$1
-	shift
-	_got=$(metric "$@")
-	echo "$_got"
-	[ "$_got" = "$_value" ]
-}
-metric_above() {
-	_value=$1
-	shift
-	_got=$(metric "$@")
-	echo "$_got"
-	[ "$_got" -gt "$_value" ]
-}
-# status FILTER: of jq.
-status() {
-	asks /status | jq -r "$1"
-}
-status_is() {
-	_got=$(status "$1")
-	echo "$_got"
-	[ "$_got" = "$2" ]
-}
-http_status() {
-	asks "$1" -o "$T/page" -w '%{http_code}' -X "${2:-GET}"
-}
+METRICS=pgcdc_write_ SOCKET=$T/w.http
+# shellcheck source=metrics.sh
+. "$TOP/tests/metrics.sh"
 # gives LINE...: to the writer, in one piece.
 gives() {
 	printf '%s\n' "$@" | pack >"$T/piece"
