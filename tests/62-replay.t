@@ -76,6 +76,7 @@ says 'some were rejected again.*file=.*\.again' 'what was rejected is named'
 ok 'the first is stored' stored 1 one
 ok 'the newer one stays' stored 2 newer
 aside=$(ls "$T"/dead.*Z)
+cp "$aside" "$T/captured"
 ok 'all letters are in the file still' letters "$aside" 3
 ok 'that one was rejected again' letters "$aside.again" 1
 replays 100 'not once more, over what was rejected' "$aside"
@@ -128,4 +129,16 @@ wait_for 'somebody holds the file' 10 held
 replays 111 'who is not the pipeline'
 says 'not the pipeline'
 ok 'it keeps its name' [ -e "$T/dead" ]
+
+# Where the cluster does not answer, one that is ended takes its writer with it.
+pipeline_conf PGCDC_ES_URL=http://127.0.0.1:1 PGCDC_DEAD_LETTER="$T/dead"
+sent() {
+	pgrep -f "dead-letter $T/captured.again" >"$T/sender"
+}
+bg replay pgcdc replay -c "$T/pgcdc.conf" "$T/captured"
+replay=$BG_PID
+wait_for 'letters are being sent' 20 sent
+kill "$replay"
+wait_exit 'it ends by TERM' 20 "$replay" 111
+ok 'and its writer' not sent
 done_testing

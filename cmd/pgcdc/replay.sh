@@ -37,7 +37,27 @@ set_aside()
 # send_letters COMMAND...
 send_letters()
 {
-	"$@" --dead-letter "$_again" <"$_letters"
+	exec "$@" --dead-letter "$_again" <"$_letters"
+}
+
+# deliver COMMAND...: who ends this script means the command; _rc is its status.
+deliver()
+{
+	with_words "$PGCDC_WRITE_OPTIONS" send_letters "$@" &
+	_sender=$! _ended=0
+	trap '_ended=1; kill "$_sender" 2>/dev/null' HUP INT TERM
+	wait "$_sender"
+	_rc=$?
+	# A signal ends the wait, too.
+	while kill -0 "$_sender" 2>/dev/null; do
+		# The first one it ignores, for in a pipeline its input ends.
+		[ "$_ended" -eq 0 ] || sleep 0.1
+		[ "$_ended" -eq 0 ] || kill "$_sender" 2>/dev/null
+		wait "$_sender"
+		_rc=$?
+	done
+	trap - HUP INT TERM
+	[ "$_ended" -eq 0 ] || [ "$_rc" -ne 0 ] || _rc=143
 }
 
 replay()
@@ -98,8 +118,7 @@ replay()
 		set -- "$@" -u "$_url"
 	done
 	[ "$_verbose" -eq 0 ] || set -- "$@" -v
-	with_words "$PGCDC_WRITE_OPTIONS" send_letters "$@"
-	_rc=$?
+	deliver "$@"
 	case $_rc in
 	0)
 		[ ! -s "$_again" ] || die 100 'some were rejected again' file "$_again"
