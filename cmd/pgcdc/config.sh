@@ -259,6 +259,10 @@ check_config()
 	milliseconds PGCDC_RESTART_MAX "${PGCDC_RESTART_MAX:-60}"
 	_delay_max=$_ms
 	_restart_limit=${PGCDC_RESTART_LIMIT:-0}
+	# Not octal, nor a number that JSON does not know.
+	while [ "${_restart_limit#0?}" != "$_restart_limit" ]; do
+		_restart_limit=${_restart_limit#0}
+	done
 	case $_restart_limit in
 	*[!0-9]* | ??????????*) invalid PGCDC_RESTART_LIMIT 'is not a number of restarts' ;;
 	esac

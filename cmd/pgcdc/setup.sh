@@ -86,7 +86,8 @@ print_setup()
 		word "$PGCDC_PUBLICATION"
 		_line="$_line $_word --template | esbulk-write"
 		for _url in $PGCDC_ES_URL; do
-			_line="$_line -u $_url"
+			word "$_url"
+			_line="$_line -u $_word"
 		done
 		printf '%s --template /dev/stdin --setup %s %s\n' "$_line" "$PGCDC_SLOT" \
 		    "$PGCDC_WRITE_OPTIONS"
