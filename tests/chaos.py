@@ -19,7 +19,6 @@ order is only that of the requests, a new writer then starts when the stand-in h
 done with what the one before left.
 """
 import argparse
-import http.client
 import json
 import os
 import random
@@ -29,10 +28,10 @@ import socket
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
 
 sys.dont_write_bytecode = True  # nothing is left beside the tests
 from chaosmodel import BAD_ID, Letters, Stored, Workload, frame
+from standin_control import Standin
 
 PIPE_FULL = 64 * 1024
 DRAIN = 120
@@ -66,36 +65,6 @@ def shuffled(rng, names, hits):
     """To be taken from the end: what never happened yet comes first."""
     deck = rng.sample(list(names), len(names))
     return sorted(deck, key=lambda name: hits[name] == 0)
-
-
-class Standin:
-    """Its control."""
-
-    def __init__(self, url):
-        self.host = urlsplit(url).netloc
-        self.connection = None
-
-    def ask(self, method, path):
-        """None: it cannot be reached."""
-        try:
-            if not self.connection:
-                self.connection = http.client.HTTPConnection(self.host, timeout=5)
-            self.connection.request(method, "/_standin/" + path)
-            return self.connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            self.connection = None
-            return None
-
-    def must(self, method, path):
-        end = time.monotonic() + 20
-        while (answer := self.ask(method, path)) is None:
-            if time.monotonic() > end:
-                sys.exit("the stand-in is gone")
-            time.sleep(0.01)
-        return answer
-
-    def stats(self):
-        return json.loads(self.must("GET", "stats"))
 
 
 class Faults:

@@ -13,44 +13,51 @@ import sys
 import urllib.request
 
 
+START = ("INSERT INTO authors SELECT i, 'author ' || i FROM generate_series(1, 5) i"
+         " ON CONFLICT DO NOTHING;")
+
+
+def statement(r, key):
+    """One with a key of its own, from 0 to 49,999 beyond a multiple of 100,000."""
+    author = "(SELECT id FROM authors ORDER BY hashint4(id + %d), id LIMIT 1)"
+    book = "(SELECT id FROM books ORDER BY hashint4(id + %d), id LIMIT %d)"
+    any_author = author % r.getrandbits(20)
+    books = book % (r.getrandbits(20), r.choice([1, 1, 3, 10]))
+    return r.choices([
+        f"INSERT INTO authors VALUES ({key}, 'author {key}');",
+        f"INSERT INTO books SELECT {key}, 'book {key}', id FROM {any_author} a;",
+        f"INSERT INTO books SELECT {key} + 50000 + i, 'one of many', id FROM {any_author} a,"
+        " generate_series(1, 5) i ON CONFLICT DO NOTHING;",
+        f"UPDATE authors SET name = name || '.' WHERE id = {any_author};",
+        f"UPDATE books SET title = title || '.' WHERE id IN {books};",
+        # to another author, and back again, perhaps in one transaction
+        f"UPDATE books SET author_id = {any_author} WHERE id IN {books};",
+        f"UPDATE books SET author_id = {any_author}, id = id + 1000000 WHERE id IN {books}"
+        " AND id < 1000000 AND NOT EXISTS (SELECT FROM books o WHERE o.id = books.id + 1000000);",
+        f"UPDATE books SET id = id - 1000000 WHERE id IN {books} AND id >= 1000000"
+        " AND NOT EXISTS (SELECT FROM books o WHERE o.id = books.id - 1000000);",
+        f"DELETE FROM books WHERE id IN {books};",
+        f"DELETE FROM authors WHERE id = {any_author} AND (SELECT count(*) > 3 FROM authors);",
+        # the books follow
+        f"UPDATE authors SET id = {key} WHERE id = {any_author};",
+        # a key is deleted and comes again, with another author
+        f"CREATE TEMP TABLE gone AS SELECT id FROM books WHERE id IN {books};"
+        " DELETE FROM books WHERE id IN (SELECT id FROM gone);"
+        f" INSERT INTO books SELECT id, 'again', {any_author} FROM gone; DROP TABLE gone;",
+    ], [4, 12, 4, 6, 10, 10, 4, 3, 5, 2, 3, 3])[0]
+
+
 def work(seed, steps):
     r = random.Random(seed)
     fresh = 0
-    author = "(SELECT id FROM authors ORDER BY hashint4(id + %d), id LIMIT 1)"
-    book = "(SELECT id FROM books ORDER BY hashint4(id + %d), id LIMIT %d)"
-    print("INSERT INTO authors SELECT i, 'author ' || i FROM generate_series(1, 5) i"
-          " ON CONFLICT DO NOTHING;")
+    print(START)
     for _ in range(steps):
         size = r.choice([1, 1, 1, 2, 5, 20])
         if size > 1:
             print("BEGIN;")
         for _ in range(size):
             fresh += 1
-            key = seed % 1000 * 100000 + fresh
-            any_author = author % r.getrandbits(20)
-            books = book % (r.getrandbits(20), r.choice([1, 1, 3, 10]))
-            print(r.choices([
-                f"INSERT INTO authors VALUES ({key}, 'author {key}');",
-                f"INSERT INTO books SELECT {key}, 'book {key}', id FROM {any_author} a;",
-                f"INSERT INTO books SELECT {key} + 50000 + i, 'one of many', id FROM {any_author} a,"
-                " generate_series(1, 5) i ON CONFLICT DO NOTHING;",
-                f"UPDATE authors SET name = name || '.' WHERE id = {any_author};",
-                f"UPDATE books SET title = title || '.' WHERE id IN {books};",
-                # to another author, and back again, perhaps in one transaction
-                f"UPDATE books SET author_id = {any_author} WHERE id IN {books};",
-                f"UPDATE books SET author_id = {any_author}, id = id + 1000000 WHERE id IN {books}"
-                " AND id < 1000000 AND NOT EXISTS (SELECT FROM books o WHERE o.id = books.id + 1000000);",
-                f"UPDATE books SET id = id - 1000000 WHERE id IN {books} AND id >= 1000000"
-                " AND NOT EXISTS (SELECT FROM books o WHERE o.id = books.id - 1000000);",
-                f"DELETE FROM books WHERE id IN {books};",
-                f"DELETE FROM authors WHERE id = {any_author} AND (SELECT count(*) > 3 FROM authors);",
-                # the books follow
-                f"UPDATE authors SET id = {key} WHERE id = {any_author};",
-                # a key is deleted and comes again, with another author
-                f"CREATE TEMP TABLE gone AS SELECT id FROM books WHERE id IN {books};"
-                " DELETE FROM books WHERE id IN (SELECT id FROM gone);"
-                f" INSERT INTO books SELECT id, 'again', {any_author} FROM gone; DROP TABLE gone;",
-            ], [4, 12, 4, 6, 10, 10, 4, 3, 5, 2, 3, 3])[0])
+            print(statement(r, seed % 1000 * 100000 + fresh))
         if size > 1:
             print(r.choice(["COMMIT;", "COMMIT;", "COMMIT;", "ROLLBACK;"]))
 
@@ -99,7 +106,8 @@ def check(url, index):
                   f"too many {sorted(set(got) - set(expected))[:5]}")
 
 
-if sys.argv[1] == "work":
-    work(int(sys.argv[2]), int(sys.argv[3]))
-else:
-    check(*sys.argv[2:])
+if __name__ == "__main__":
+    if sys.argv[1] == "work":
+        work(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        check(*sys.argv[2:])

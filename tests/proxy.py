@@ -12,16 +12,19 @@ output:
     cut         all connections are reset
     refuse      those to come are reset, too, until go
     to PORT     those to come are forwarded there
+    delay MS    what comes rests so long before it is forwarded; 0: no more
 """
 import os
 import selectors
 import socket
 import struct
 import sys
+import time
 
 port_file, commands, port = sys.argv[1:]
 target = int(port)
 mode = "go"
+delay = 0
 CHUNK = 65536
 peers = {}  # socket: the one it is forwarded to
 pending = {}  # socket: what is still to be sent to it
@@ -80,6 +83,7 @@ def forward(sock, events):
     peer = peers[sock]
     try:
         if events & selectors.EVENT_READ and not pending[peer]:
+            time.sleep(delay)
             pending[peer] = sock.recv(CHUNK)
             if not pending[peer]:
                 close(sock)
@@ -98,10 +102,12 @@ def forward(sock, events):
 
 
 def command(line):
-    global mode, target
+    global mode, target, delay
     word = line.split()
     if word[0] == "to":
         target = int(word[1])
+    elif word[0] == "delay":
+        delay = int(word[1]) / 1000
     elif word[0] in ("cut", "refuse"):
         for sock in list(peers):
             close(sock, True)

@@ -184,6 +184,12 @@ CALL own.extension('vector', 'own.vector', ARRAY['[1,2.5]']);
 -- Of another major version
 DELETE FROM own.literals WHERE to_regtype(type) IS NULL;
 
+-- With -v dynamic=1, names that search servers take where no template says what a field is.
+\if :{?dynamic}
+UPDATE own.literals SET v = ARRAY(SELECT replace(replace(x, '"":', '"e":'), '""=>', '"e"=>')
+    FROM unnest(v) WITH ORDINALITY q (x, i) ORDER BY i) WHERE type IN ('json', 'jsonb', 'own.hstore');
+\endif
+
 -- The tables ----------------------------------------------------------------------------
 
 -- A list made of a format: %1$I is a column's name, %2$s its type, %3$s the type's number,
