@@ -216,6 +216,15 @@ ok 'nothing else happens' has 'a 1 65536 {"n":1}'
 control DELETE fault >/dev/null
 wait_for 'then all is done' 20 acked wait 3
 ok 'in order' has 'a 2 131073 {"n":2}' 'b 3 196608 {}'
+# Its requests have connections of their own.  Kept, they would be as many that may not work any
+# more when the network had a break, and each be found out by a time limit.
+for n in 4 5 6 7 8 9; do
+	u $n "$(x index a $n '{}')" "$(t a)"
+done | feed
+wait_for 'more truncates' 20 acked wait 9
+sockets=$(find "/proc/$W/fd" -lname 'socket:*' | wc -l)
+# The acks', two of libcurl's own, and those of bulk requests.
+ok "leave no connections behind: $sockets" [ "$sockets" -le 5 ]
 e | feed
 done_feeding
 wait_exit 'the end' 10 "$W" 0

@@ -34,9 +34,12 @@ set_ask(struct lane *lane, enum lane_request request, const char *method)
 	lane->overflowed = false;
 	/*
 	 * On a kept connection that closes libcurl sends a request again by itself; of a
-	 * scroll that would be the next page, and one would be lost unseen.
+	 * scroll that would be the next page, and one would be lost unseen.  So each has one of
+	 * its own, which is not kept either: where a network goes silent, each that was kept
+	 * costs a time limit before another is tried.
 	 */
 	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, request == LANE_TRUNCATE ? 1L : 0L);
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, request == LANE_TRUNCATE ? 1L : 0L);
 	curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_cstr(&lane->ask));
 	curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)lane->ask.len);
 	if (curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,

@@ -92,6 +92,7 @@ set_bulk(struct lane *lane)
 	if (lane->request != LANE_BULK) {
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, NULL);
 		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 0L);
+		curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 0L);
 		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
 	}
 	lane->request = LANE_BULK;
