@@ -67,7 +67,7 @@ class Rows(Life, liveload.Load):
 
     def typed(self):
         r = self.random
-        table = r.choice(["scalar", "scalar_full", "domains"] * 6 + ["arrays", "nested"])
+        table = r.choice(self.test.tables.typed[:-1] * 6 + self.test.tables.typed[-1:])
         to, other = r.randint(1, 30), r.randint(1, 21)
         column = r.choice(self.test.tables.columns[table])
         return r.choice([
