@@ -169,6 +169,7 @@ check-long:
 	    tests/4a-write-chaos.t tests/54-outage.t tests/57-types.t tests/58-json.t \
 	    tests/59-parent-child.t tests/5b-snapshot-kill.t tests/5c-faults.t tests/63-take-over.t \
 	    tests/63-night.t
+	LONG=1 TEST_TIMEOUT=28800 sh tests/run tests/5d-torture.t
 
 # The unit tests, the reader's and the mapper's, with sanitizers.
 asan:

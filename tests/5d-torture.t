@@ -6,7 +6,8 @@
 #
 # LONG=1 runs 200 seeds, SEED=n or SEEDS='7 8', SEEDS=1-20 those; SECONDS_EACH=n gives each so much
 # time.  Times differ from run to run, so that a seed that failed may have to be tried several
-# times; KEEP=1 keeps what it leaves.
+# times; KEEP=1 keeps what it leaves.  With TORTURE_NODE=real every tenth seed, and each of those
+# that were given, has a real node, killed by -9, in place of the stand-in.
 
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,6 +30,14 @@ own_pg
 export PG_DIR
 driver=$TOP/tests/torture/torture.py
 
+# Documents are stored as they are, without dynamic mapping.
+if [ "${TORTURE_NODE:-}" = real ]; then
+	own_es
+	es PUT _index_template/torture '{ "index_patterns": ["t*-*"], "template": { "settings": {
+	    "number_of_shards": 1, "number_of_replicas": 0, "index.gc_deletes": "1h" },
+	    "mappings": { "dynamic": false } } }' >"$T/answer" || bail "no template: $(cat "$T/answer")"
+fi
+
 # Made once; each seed has a copy.
 pg_db tables
 tables=$PGDATABASE
@@ -45,10 +54,20 @@ else
 	own='' inside=exec
 fi
 
+# is_real SEED: on a real node?
+is_real() {
+	[ "${TORTURE_NODE:-}" = real ] && { [ -n "${SEED:-}${SEEDS:-}" ] || [ $(($1 % 10)) -eq 0 ]; }
+}
+
 # torture SEED: 0 if nothing went wrong.
 torture() {
 	set -- "$PYTHON" "$driver" run "$1" --name "t$1" --dir "$dir" --seconds "$seconds" \
-	    --standin "$STANDIN_URL" --log "$dir/items" ${own:+--spool "$T/spool"}
+	    ${own:+--spool "$T/spool"}
+	if is_real "$seed"; then
+		set -- "$@" --node "$PGCDC_TEST_ES_URL" --node-dir "$ES_DIR"
+	else
+		set -- "$@" --standin "$STANDIN_URL" --log "$dir/items"
+	fi
 	PGDATABASE=$db $own sh -c "$inside \"\$@\"" - "$@" >"$dir/out" 2>&1
 }
 
@@ -56,7 +75,8 @@ for seed in $seeds; do
 	db=${ID}_$seed dir=$T/$seed
 	PGDATABASE=postgres sql "CREATE DATABASE $db TEMPLATE $tables" || bail 'no database'
 	mkdir "$dir"
-	standin_start --shards 3 --gc-deletes-ms 86400000 --log "$dir/items"
+	is_real "$seed" ||
+	    standin_start --shards 3 --gc-deletes-ms 86400000 --log "$dir/items"
 	torture "$seed"
 	status=$?
 	grep -v '^count ' "$dir/out" | cut -c 1-1000 | diag
@@ -66,15 +86,28 @@ for seed in $seeds; do
 		diag "alone: SEED=$seed KEEP=1 SECONDS_EACH=$seconds prove tests/5d-torture.t"
 		[ -z "${KEEP:-}" ] || break
 	}
-	kill "$STANDIN_PID"
-	_until 20 _ended "$STANDIN_PID"
+	if is_real "$seed"; then
+		es DELETE "t$seed-*" >"$T/answer"
+	else
+		kill "$STANDIN_PID"
+		_until 20 _ended "$STANDIN_PID"
+	fi
 	PGDATABASE=postgres sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 	    WHERE database = '$db'" >"$T/null"
 	PGDATABASE=postgres sql "DROP DATABASE $db WITH (FORCE)"
 	[ -n "${KEEP:-}" ] || rm -rf "${T:?}/$seed"
 done
 
-# All of it, in one line.
+# All of it really happened.
+if [ "$(echo "$seeds" | wc -w)" -ge 3 ] && [ "$_failed" -eq 0 ]; then
+	for what in transactions rows acknowledged documents kills stops cuts restarts refusals lost; do
+		n=$(awk -v what=$what '$1 == what { n += $2 } END { print n + 0 }' "$T/counts")
+		ok "$what: $n" [ "$n" -gt 0 ]
+	done
+fi
+
+# In one line.
+touch "$T/counts"
 awk -v seeds="$(echo "$seeds" | wc -w)" -v failed="$_failed" '
 	$1 == "memory" { if ($2 > most) most = $2; next }
 	{ n[$1] += $2 }

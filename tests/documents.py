@@ -66,12 +66,14 @@ def hits(url, index):
     """Every hit of the index, by the scroll API, which all versions have."""
     ask("POST", f"{url}/{index}/_refresh")
     answer = dict(ask("POST", f"{url}/{index}/_search?scroll=5m",
-                      {"size": PAGE, "sort": ["_doc"]}))
+                      {"size": PAGE, "sort": ["_doc"], "version": True}))
     while True:
         page = dict(answer["hits"])["hits"]
         for hit in page:
             yield dict(hit)
-        scroll = answer["_scroll_id"]
+        scroll = answer.get("_scroll_id")
+        if scroll is None:
+            return  # a pattern of no index
         if not page:
             break
         answer = dict(ask("POST", f"{url}/_search/scroll",

@@ -164,6 +164,40 @@ def early(ledger, samples, stored, fetches):
     return bad, looked
 
 
+def early_seen(ledger, looks, fetches):
+    """The same by looks at all documents: each the LSN that was confirmed before, and what
+    RealNode.look found."""
+    bad, looked = [], 0
+    for confirmed, found in looks:
+        state, begun, gone = {}, {}, {}
+        for commit in ledger.commits:
+            for change in commit.changes:
+                if commit.end > confirmed:
+                    if not change.document:
+                        gone[change.index, change.id] = True
+                elif change.id is None:
+                    begun[change.index] = commit
+                else:
+                    state[change.index, change.id] = (commit, change)
+        for key, (commit, change) in state.items():
+            looked += 1
+            version = max((v for v, _ in found.get(key, [])), default=None)
+            least = commit.after * PLACES
+            if version is not None and version < least:
+                bad.append("%X was confirmed, %X changes %s %r, stored is %X" % (confirmed, commit.end,
+                    *key, version // PLACES))
+            elif version is None and change.document and not (key in gone or (key[0], None) in gone
+                    or (key[0] in begun and begun[key[0]].end >= commit.end)
+                    or (fetches and change.unsent)):
+                bad.append("%X was confirmed, %X changes %s %r, which is not there" % (
+                    confirmed, commit.end, *key))
+        for (index, key), all_of_it in found.items():
+            if index in begun and max(all_of_it)[0] < begun[index].after * PLACES:
+                bad.append("%X was confirmed, %X truncates %s, which still has %r" % (
+                    confirmed, begun[index].end, index, key))
+    return bad, looked
+
+
 def versions(ledger, stored, exact):
     """Documents whose version is not that of their last change; above it is right where they were
     loaded, too."""

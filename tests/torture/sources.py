@@ -167,12 +167,12 @@ def decoded(text):
     return canonical.text(canonical.DECODER.decode(text.decode("utf-8", "surrogatepass")))
 
 
-def compare(tables, standin):
-    """What is wrong with the documents, and how many there are."""
-    bad, rows = [], 0
+def compare(tables, node):
+    """What is wrong with the documents, how many there are, and the bytes of the largest."""
+    bad, rows, largest = [], 0, 0
     for index, query in tables.expected():
         found, swapped = {}, index == tables.index("swaps")
-        for key, version, source in liveload.documents(standin, index):
+        for key, version, source in node.documents(index):
             if "-key_" in index:  # by v, for an id may have line ends and tabs in it
                 key = re.search(rb'"v":(\d+)\}$', source).group(1)
             if swapped and int(key) < UNSWAPPED:
@@ -180,6 +180,7 @@ def compare(tables, standin):
             if key in found:
                 bad.append("%s: two documents for %r" % (index, key))
             found[key] = source
+            largest = max(largest, len(source))
         with subprocess.Popen(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query],
                 stdout=subprocess.PIPE) as sql:
             for line in sql.stdout:
@@ -195,7 +196,7 @@ def compare(tables, standin):
             bad.append("%s: the rows cannot be read" % index)
         bad += ["%s: no row for %r: %s" % (index, key, liveload.brief(source))
             for key, source in found.items()]
-    return bad, rows
+    return bad, rows, largest
 
 
 def different(row, source):

@@ -77,7 +77,7 @@ class Supervisor:
 
 # How often each comes in a deck of them.
 DECK = (["kill read", "kill map", "kill write"] * 2 + ["stop read", "stop map", "stop write",
-    "kill supervisor", "end", "hup", "hup refused", "server", "server fast", "node", "cut server",
+    "kill supervisor", "stop supervisor", "load", "end", "hup", "hup refused", "server", "server fast", "node", "cut server",
     "cut node", "freeze server", "freeze node", "stall server", "stall node", "refuse node",
     "slow server", "slow node", "checkpoint", "disk", "terminate"]
     + ["busy"] * 2 + ["unavailable", "items", "node cuts", "node slow"])
@@ -122,8 +122,7 @@ class Troubles:
         for _, function in self.ends:
             function()
         self.ends = []
-        self.test.standin.must("DELETE", "fault")
-        self.test.standin.must("POST", "release")
+        self.test.node.calm()
         for proxy in self.test.proxies.values():
             proxy.tell("go", "delay 0")
             if self.random.random() < 0.7:
@@ -146,7 +145,7 @@ class Troubles:
             self.send(self.test.supervisor.pid(of), signal.SIGKILL)
 
     def stop(self, stage):
-        pid = self.test.supervisor.pid(stage)
+        pid = self.test.supervisor.process.pid if stage == "supervisor" else self.test.supervisor.pid(stage)
         self.send(pid, signal.SIGSTOP)
         self.later(0.05, 2, lambda: self.send(pid, signal.SIGCONT))
 
@@ -157,9 +156,18 @@ class Troubles:
         self.later(0, 2, self.test.again)
 
     def hup(self, refused=""):
-        with open(self.test.dir + "/mapping.yml", "w", encoding="utf-8") as f:
-            f.write(self.test.tables.mapping() + ("nonsense: 1\n" if refused else "# again\n"))
+        self.test.map("nonsense: 1\n" if refused else "# again\n")
         self.test.supervisor.signal(signal.SIGHUP)
+        if refused:
+            self.later(1, 2, self.test.map)
+
+    def load(self):
+        """A table once more; it may be refused, as by a reader that connects."""
+        self.test.reloaded = True
+        with open(self.test.dir + "/load.log", "ab") as log:
+            subprocess.Popen(["timeout", "20", "pgcdc", "snapshot", "-c", self.test.dir + "/pgcdc.conf",
+                self.random.choice(["items", "parts", "whole", "events", "types.scalar", "books"])],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     # Servers --------------------------------------------------------------------------
 
@@ -182,12 +190,11 @@ class Troubles:
         elif how == "slow":
             self.fault("kind=delay&ms=%d" % self.random.choice([20, 200, 1000]))
         else:
-            self.test.standin.ask("POST", "down?ms=%d" % self.random.choice([50, 400, 2000]))
+            self.test.node.down(self.random.choice([50, 400, 2000]))
 
     def fault(self, spec):
-        self.test.standin.must("POST", "fault?%s&p=%.2f" % (spec, self.random.uniform(0.3, 1)))
-        kind = spec.split("&")[0]
-        self.later(0.2, 2, lambda: self.test.standin.must("DELETE", "fault?" + kind))
+        self.test.node.fault("%s&p=%.2f" % (spec, self.random.uniform(0.3, 1)))
+        self.later(0.2, 2, lambda: self.test.node.calm(spec.split("&")[0]))
 
     def busy(self):
         self.fault("kind=status&status=429&when=" + self.random.choice(["before", "half", "after"]))
