@@ -186,6 +186,24 @@ most=$(awk '/ blocks, / { if (length > most) most = length } END { print most }'
 ok 'so that a line is no longer than the terminal' [ "$most" -le $((59 + 3)) ] || diag "$most"
 ok 'no line of the log stands behind it' not_over || diag <"$T/lines"
 
+# Told to end while the catalog does not answer: what is asked next is not an error.
+fresh t "$(wide)"
+bg locks psql -XAtqc 'BEGIN; LOCK TABLE pg_catalog.pg_inherits; SELECT pg_sleep(100)'
+locks=$BG_PID
+# waits NAME: a query of that application does for a lock, or pg_sleep for time.
+waits() {
+	sql "SELECT wait_event_type FROM pg_stat_activity WHERE datname = '$PGDATABASE'
+	    AND application_name = '$1'" | grep -E 'Lock|Timeout'
+}
+wait_for 'a catalog is locked' 20 waits psql
+reader ends --snapshot initial
+wait_for 'the reader waits for it' 20 waits 'pgcdc-read catalog'
+kill "$READER"
+wait_exit 'it ends at TERM' 20 "$READER" 0
+ok 'without an error' not grep ' error ' "$T/ends.log"
+kill "$locks"
+wait "$locks" 2>"$T/out"
+
 # Many partitions.
 fresh root "CREATE TABLE root (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
     SELECT format('CREATE TABLE leaf%s PARTITION OF root FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10)

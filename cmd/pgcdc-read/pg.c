@@ -293,6 +293,9 @@ pg_exec(const struct pg_wait *w, PGconn *conn, const char *sql, PGresult **out)
 	PGresult *res;
 
 	*out = NULL;
+	/* TERM stopped the query before, which goes on; so this one is as good as stopped. */
+	if (sig_terms() > 0 && PQtransactionStatus(conn) == PQTRANS_ACTIVE)
+		return PG_STOPPED;
 	if (!PQsendQuery(conn, sql))
 		return PG_OK; /* no result: pg_failed tells by the connection */
 	status = flush_query(w, conn);

@@ -102,6 +102,7 @@ class Test:
         self.troubles = Troubles(self)
         self.largest = 0
         self.reloaded = False
+        self.waits = 0
 
     def wrong(self, text):
         self.failed = True
@@ -170,19 +171,21 @@ class Test:
             self.wrong("nobody warns of deferrable keys: %d, %s" % (check.returncode, check.stdout))
 
     def again(self):
-        """Starts the supervisor, when it has ended."""
+        """Starts the supervisor, when it has ended; False: later."""
         process = self.supervisor.process
-        if process is not None and process.poll() is None:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.wrong("the supervisor does not end")
-                process.kill()
-                process.wait()
-        if process is not None and process.returncode not in (0, 111, -signal.SIGKILL):
+        if process.poll() is None:
+            self.waits += 1
+            if self.waits < 600:
+                return False
+            self.wrong("the supervisor does not end")
+            process.kill()
+            process.wait()
+        if process.returncode not in (0, 111, -signal.SIGKILL):
             self.wrong("the supervisor ended with %d" % process.returncode)
         self.map()  # the one that is refused while it runs would end it at the start
+        self.waits = 0
         self.supervisor.start()
+        return True
 
     def alive(self):
         process = self.supervisor.process

@@ -120,9 +120,9 @@ class Troubles:
 
     def cease(self):
         """All of them; but what was frozen may stay so, and be noticed."""
-        for _, function in self.ends:
-            function()
-        self.ends = []
+        while self.ends:
+            self.ends.pop()[1]()
+            time.sleep(0.01)
         self.test.node.calm()
         for proxy in self.test.proxies.values():
             proxy.tell("go", "delay 0")
@@ -139,9 +139,7 @@ class Troubles:
 
     def kill(self, of):
         if of == "supervisor":
-            self.test.supervisor.ending = True
-            self.test.supervisor.signal(signal.SIGKILL)
-            self.later(0, 1, self.test.again)
+            self.gone(signal.SIGKILL, 1)
         else:
             self.send(self.test.supervisor.pid(of), signal.SIGKILL)
 
@@ -152,9 +150,18 @@ class Troubles:
 
     def end(self):
         """And started again, perhaps before it has ended."""
+        self.gone(signal.SIGTERM, 2)
+
+    def gone(self, number, most):
+        if not self.test.supervisor.ending:
+            self.later(0, most, self.again)
         self.test.supervisor.ending = True
-        self.test.supervisor.signal(signal.SIGTERM)
-        self.later(0, 2, self.test.again)
+        self.test.supervisor.signal(number)
+
+    def again(self):
+        """As soon as it has ended."""
+        if not self.test.again():
+            self.later(0.05, 0.1, self.again)
 
     def hup(self, refused=""):
         self.test.map("nonsense: 1\n" if refused else "# again\n")
