@@ -5,7 +5,7 @@
 #   make check-matrix   what talks to PostgreSQL, on 14 to 18, and to Elasticsearch 6 to 9
 #                       and OpenSearch 1 to 3
 #   make check-long     longer runs: more random workloads and types, longer outages
-#                       and chaos
+#                       and chaos, 200 seeds of torture
 #   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
