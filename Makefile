@@ -56,6 +56,7 @@ PGCDC	= $(patsubst %,cmd/pgcdc/%.sh,start log config rundir ready signals mappin
 	options snapshot replay screen status run check setup drop main)
 STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
+BENCH	= $(addprefix $(B)/tests/,measure changes pace)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
 FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping map_frames \
 	write_answer)
@@ -97,9 +98,12 @@ $(B)/tests/standin: $(STANDIN) $(COMMON)
 $(B)/tests/preload.so: tests/faults/preload.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
-$(B)/tests/measure: $(B)/obj/tests/bench/measure.o
+$(B)/tests/measure $(B)/tests/changes: $(B)/tests/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(LINK) $^
+$(B)/tests/pace: $(B)/obj/tests/bench/pace.o
+	@mkdir -p $(@D)
+	$(LINK) $^ -lpq
 $(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
@@ -132,6 +136,7 @@ $(B)/tests/fuzz-%: $(B)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(READ) $(COMMON)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 
 $(B)/obj/cmd/pgcdc-read/%.o $(B)/obj/cmd/pgcdc-map/%.o: CPP += $(PQCPP)
+$(B)/obj/tests/bench/pace.o: CPP += $(PQCPP)
 $(B)/obj/tests/expr/%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/map_%.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
@@ -144,7 +149,7 @@ $(B)/obj/%.o: %.c
 	$(COMPILE) $<
 
 # The tests' own programs.
-tests: $(B)/tests/standin $(B)/tests/expr $(B)/tests/measure $(B)/tests/preload.so $(UNIT) $(FUZZ)
+tests: $(B)/tests/standin $(B)/tests/expr $(BENCH) $(B)/tests/preload.so $(UNIT) $(FUZZ)
 
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.
@@ -189,14 +194,12 @@ demo:
 	$(MAKE) -s all
 	sh tests/demo
 
-# Figures beside pg_recvlogical's, and of the mapper alone, from one run.
-bench: all tests
-	sh tests/bench/first
-	sh tests/bench/read
-	sh tests/bench/map
-	sh tests/bench/write
-	sh tests/bench/snapshot
-	sh tests/bench/metrics
+# Figures beside pg_recvlogical's, from one run, and plots; BENCH_PARTS, BENCH_ROWS and
+# BENCH_TURNS as in tests/bench/README.md.
+bench:
+	sh tests/deps bench
+	$(MAKE) -s all tests
+	sh tests/bench/run
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \

@@ -8,7 +8,8 @@ tests=$(dirname "$bench")
 PATH=$(dirname "$tests")/build/bin:$PATH
 # shellcheck disable=SC2034 # of who sources this
 standin=$(dirname "$tests")/build/tests/standin
-measure=$(dirname "$tests")/build/tests/measure
+built=$(dirname "$tests")/build/tests
+measure=$built/measure
 unset PGSERVICE PGPASSFILE PGPASSWORD PGOPTIONS PGCDC_CONNINFO
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/pgcdc-bench.XXXXXX")
@@ -96,13 +97,13 @@ autovacuum = off'
 	. "$dir/pg/env"
 }
 
-# pipeline SLOT [READER'S OPTION...]: from publication bench, with $dir/mapping.yml, into the
-# stand-in, to its end; what each took is in $dir/read, map and write.  The ack socket is
-# there as in real life.
+# pipeline SLOT [READER'S OPTION...]: from publication bench, with $dir/mapping.yml, to $url, to
+# its end; what each took is in $dir/read, map and write.  The ack socket is there as in real
+# life.
 pipeline() {
 	slot=$1
 	shift
-	rm -f "$dir"/*.status
+	rm -f "$dir"/*.status "$dir/$slot.state"
 	{
 		{
 			"$measure" "$dir/read" pgcdc-read -d dbname=postgres -s "$slot" \
@@ -116,8 +117,4 @@ pipeline() {
 		}
 	} 2>"$dir/pipeline.log"
 	[ -e "$dir/read.status" ] && [ -e "$dir/map.status" ] && [ -e "$dir/write.status" ]
-}
-
-mib() {
-	calc %.1f "$(field "$1" 3) / 1024"
 }
