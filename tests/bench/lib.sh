@@ -95,6 +95,8 @@ autovacuum = off'
 	"$tests/pg-server" start "$dir/pg" >"$dir/pg.log" 2>&1
 	# shellcheck disable=SC1091
 	. "$dir/pg/env"
+	# The clients themselves: Debian's are a script of Perl first, which would be measured.
+	PATH=$(cat "$dir/pg/bin"):$PATH
 }
 
 # pipeline SLOT [READER'S OPTION...]: from publication bench, with $dir/mapping.yml, to $url, to

@@ -5,7 +5,7 @@
 rows_of() {
 	case $1 in
 	narrow-*) echo "$all" ;;
-	node) echo $((all * 3 / 10)) ;;
+	node) echo $((all / 2)) ;;
 	mixed) echo $((all / 4 / 100 * 100)) ;;
 	json) echo $((all / 10 / 100 * 100)) ;;
 	full | hot) echo $((all / 2 / 100 * 100)) ;;

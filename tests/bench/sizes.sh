@@ -34,11 +34,13 @@ sizes() {
 	sized one-1 1 1 1
 	sized one-1000 1000 1000 1
 	size=1
-	while [ $size -le $((all * 10)) ]; do
+	while [ $size -le $((all * 20)) ]; do
 		if [ $size -le 10 ]; then
-			sized size-$size $((all / 5 / size * size)) $size "$few"
+			sized size-$size $((all / 3 / size * size)) $size "$few"
 		elif [ $size -le "$all" ]; then
 			sized size-$size $((all / size * size)) $size "$few"
+		elif [ $size -le $((all * 2)) ]; then
+			sized size-$size $size $size "$few"
 		else
 			sized size-$size $size $size 1
 		fi
