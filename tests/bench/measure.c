@@ -71,7 +71,6 @@ static long long written(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	extern char **environ;
 	struct rusage usage;
 	siginfo_t info;
 	long long bytes;

@@ -251,9 +251,9 @@ parse_op(struct bulk *b, struct json_cursor *c, struct bulk_item *item, size_t l
 	}
 	c->p++;
 	json_blanks(c);
-	for (uint8_t op = OP_INDEX; op <= OP_DELETE; op++)
+	for (int op = OP_INDEX; op <= OP_DELETE; op++)
 		if (slice_is(raw, bulk_op_names[op])) {
-			item->op = op;
+			item->op = (uint8_t)op;
 			return true;
 		}
 	return failure_argument(f,

@@ -76,7 +76,7 @@ blocks_get(struct blocks *b, size_t n, uint16_t *size_class)
 	size = blocks_size(grade);
 	p = b->free_list[grade];
 	if (p != NULL) {
-		memcpy(&b->free_list[grade], p, sizeof(p));
+		memcpy(&b->free_list[grade], p, sizeof(b->free_list[grade]));
 		return p;
 	}
 	if (grade >= CUT_CLASSES) {
@@ -100,6 +100,6 @@ blocks_get(struct blocks *b, size_t n, uint16_t *size_class)
 void
 blocks_put(struct blocks *b, char *block, uint16_t size_class)
 {
-	memcpy(block, &b->free_list[size_class], sizeof(char *));
+	memcpy(block, &b->free_list[size_class], sizeof(b->free_list[size_class]));
 	b->free_list[size_class] = block;
 }

@@ -107,10 +107,9 @@ test_utf8(void)
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		/* On the heap without a NUL, so that a sanitizer sees one byte too many.
 		 */
-		char *s = malloc(strlen(t[i].s) + 1);
 		size_t n = strlen(t[i].s);
+		char *s = malloc(n ? n : 1);
 
-		s = realloc(s, n ? n : 1);
 		memcpy(s, t[i].s, n);
 		ok(utf8_valid(s, n) == t[i].valid, "UTF-8 case %zu is %s", i,
 		    t[i].valid ? "valid" : "invalid");

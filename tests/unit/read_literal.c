@@ -353,7 +353,7 @@ test_noise(void)
 	size_t odd = 0, structured = 0;
 
 	for (int i = 0; i < 200000; i++) {
-		char text[24];
+		char text[24] = { 0 };
 		size_t n = (size_t)rand_r(&seed) % sizeof(text);
 		char *copy, *got;
 

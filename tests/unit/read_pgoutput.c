@@ -87,7 +87,7 @@ put_tuple(struct buf *b, char part, const char kinds[static 2])
 		put(b, (unsigned char)kinds[i], 1);
 		if (kinds[i] == 't') {
 			put(b, 1, 4);
-			put(b, (uint64_t)('1' + i), 1);
+			put(b, (unsigned char)('1' + i), 1);
 		}
 	}
 }

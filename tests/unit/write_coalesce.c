@@ -69,7 +69,7 @@ holds(struct item *const *want, size_t n)
 
 	coalesce_end(&coalesce, &batch);
 	for (const struct item *item = batch.first; item != NULL; item = item->next, i++) {
-		if (i == n || item != want[i])
+		if (want == NULL || i == n || item != want[i])
 			return false;
 		bytes += item->len;
 	}

@@ -92,18 +92,18 @@ test_valid(void)
 static void
 test_walk(void)
 {
-	struct json_text name, value;
+	struct json_text name, value = { 0 };
 	struct json_walk w = json_open(text("[1, \"a\" ,{}]x"));
 
 	ok(w.close == ']' && json_next(&w, &name, &value) == 1 && name.p == NULL, "an array");
 	is_text(value, "1", "its first element");
 	ok(json_next(&w, &name, &value) == 1, "another");
 	is_text(value, "\"a\"", "its second element");
-	ok(json_next(&w, &name, &value) == 1 && json_next(&w, &name, &value) == -1,
-	    "something behind it is damage");
+	ok(json_next(&w, &name, &value) == 1, "and the third");
+	ok(json_next(&w, &name, &value) == -1, "something behind it is damage");
 	w = json_open(text("{\"a\":1 \"b\":2}"));
-	ok(json_next(&w, &name, &value) == 1 && json_next(&w, &name, &value) == -1,
-	    "a comma is needed");
+	ok(json_next(&w, &name, &value) == 1, "a member");
+	ok(json_next(&w, &name, &value) == -1, "a comma is needed");
 	w = json_open(text("{\"a\" 1}"));
 	ok(json_next(&w, &name, &value) == -1, "a colon is needed");
 	w = json_open(text("{a:1}"));
