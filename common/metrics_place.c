@@ -23,7 +23,7 @@ split(const char *where, char *host, size_t size, const char **port)
 
 	*port = colon != NULL ? colon + 1 : where;
 	digits = strspn(*port, "0123456789");
-	if (digits == 0 || digits > 5 || (*port)[digits] != '\0' || atoi(*port) > 65535)
+	if (digits == 0 || digits > 5 || (*port)[digits] != '\0' || strtol(*port, NULL, 10) > 65535)
 		return false;
 	if (colon == NULL) {
 		where = "127.0.0.1";

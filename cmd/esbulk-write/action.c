@@ -11,7 +11,7 @@
 static bool
 legal_name(struct frame_str s, const char *forbidden)
 {
-	if (s.len == 0 || s.len > MAX_INDEX || strchr("-_+", s.ptr[0]) != NULL)
+	if (s.ptr == NULL || s.len == 0 || s.len > MAX_INDEX || strchr("-_+", s.ptr[0]) != NULL)
 		return false;
 	if (s.ptr[0] == '.' && (s.len == 1 || (s.len == 2 && s.ptr[1] == '.')))
 		return false;

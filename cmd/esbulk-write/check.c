@@ -1,4 +1,5 @@
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,24 @@
  * Nodes
  */
 
+/* "8.15.3"; what is too large to be one is no version. */
+static bool
+take_number(const char *s, struct check_version *v)
+{
+	char *end;
+	unsigned long major, minor;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	major = strtoul(s, &end, 10);
+	if (*end != '.' || end[1] < '0' || end[1] > '9')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
+	v->major = (unsigned)major;
+	v->minor = (unsigned)minor;
+	return major <= UINT_MAX && minor <= UINT_MAX;
+}
+
 static struct check_version
 version_of(struct json_text answer)
 {
@@ -20,7 +39,7 @@ version_of(struct json_text answer)
 	struct check_version v = { 0 };
 	const char *number = probe_string(json_member(version, "number"));
 
-	v.known = sscanf(number, "%u.%u", &v.major, &v.minor) == 2;
+	v.known = take_number(number, &v);
 	v.opensearch = strcmp(probe_string(json_member(version, "distribution")), "opensearch") == 0;
 	return v;
 }
@@ -113,11 +132,14 @@ static void
 check_nodes(struct probe *p)
 {
 	char *cluster = NULL;
+	bool found = false;
 
-	for (size_t i = 0; p->node == NULL && i < p->nodes.n; i++)
-		if (probe_ask(p, p->nodes.node[i], "GET", "/", NULL) == 200 ||
-		    is_silent(p, p->nodes.node[i]))
+	for (size_t i = 0; !found && i < p->nodes.n; i++) {
+		found = probe_ask(p, p->nodes.node[i], "GET", "/", NULL) == 200 ||
+		    is_silent(p, p->nodes.node[i]);
+		if (found)
 			p->node = p->nodes.node[i];
+	}
 
 	for (size_t i = 0; i < p->nodes.n; i++) {
 		struct node *node = p->nodes.node[i];

@@ -214,12 +214,10 @@ dead_flush(struct dead *d)
 	if (d->path == NULL)
 		return -1;
 	if (hups != 0) {
-		int code;
-
 		hups = 0;
 		close(d->fd);
 		/* Where the first was, and may be again. */
-		if ((code = open_file(d)) >= 0)
+		if (open_file(d) >= 0)
 			return EXIT_TEMPORARY;
 		log_info("the file for dead letters was opened anew", kv_str("file", d->path));
 	}

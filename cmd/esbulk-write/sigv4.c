@@ -88,7 +88,7 @@ by_name(const void *x, const void *y)
 static void
 put_query(struct buf *b, const char *q)
 {
-	struct part parts[16];
+	struct part parts[16] = { 0 };
 	size_t n = 0;
 
 	while (*q != '\0' && n < sizeof(parts) / sizeof(parts[0])) {

@@ -132,6 +132,7 @@ print_file(struct cat *c, struct input *f)
 			break;
 		}
 	}
+	f->in = NULL;
 	frame_in_free(&r);
 	print_free(&p);
 	return code;
@@ -204,6 +205,7 @@ pack_file(struct cat *c, struct input *f)
 	}
 	if (code == EXIT_DONE)
 		code = pack_rest(f, k, line);
+	f->in = NULL;
 	buf_free(&in.buf);
 	pack_free(k);
 	return code;

@@ -94,7 +94,7 @@ take_column(struct catalog *c, const PGresult *res, int row)
 	rel->column[n] =
 	    (struct relation_column) { .name = catalog_text(res, row, C_NAME),
 		    .in_identity = rel->identity == 'f' };
-	t->column[n] = (struct catalog_column) { .number = atoi(PQgetvalue(res, row, C_NUMBER)),
+	t->column[n] = (struct catalog_column) { .number = (int)strtol(PQgetvalue(res, row, C_NUMBER), NULL, 10),
 		.type = catalog_type(c, catalog_oid(res, row, C_TYPE)),
 		.typmod = (int32_t)strtol(PQgetvalue(res, row, C_TYPMOD), NULL, 10),
 		.not_null = catalog_bool(res, row, C_NOT_NULL),
@@ -150,7 +150,7 @@ take_index(struct catalog *c, const PGresult *res, int row)
 	for (size_t i = 0; identity && i < index->columns; i++)
 		rel->column[index->column[i]].in_identity = true;
 	/* The reader takes a key that is published in part for none. */
-	if (index->primary && !index->hidden) {
+	if (index->primary && !index->hidden && index->columns > 0) {
 		rel->key_columns = (uint32_t)index->columns;
 		rel->key = xcalloc(index->columns, sizeof(*rel->key));
 		memcpy(rel->key, index->column, index->columns * sizeof(*rel->key));

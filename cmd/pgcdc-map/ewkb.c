@@ -267,7 +267,7 @@ add_coordinates(struct buf *, struct ewkb *, const struct head *, unsigned depth
 static enum added
 add_part(struct buf *b, struct ewkb *e, enum shape shape, unsigned depth)
 {
-	struct head head;
+	struct head head = { 0 };
 
 	if (shape == ANY)
 		return add_geometry(b, e, depth);
@@ -321,7 +321,7 @@ add_coordinates(struct buf *b, struct ewkb *e, const struct head *head, unsigned
 static enum added
 add_geometry(struct buf *b, struct ewkb *e, unsigned depth)
 {
-	struct head head;
+	struct head head = { 0 };
 	enum added added;
 
 	if (depth == DEPTH)
@@ -373,7 +373,7 @@ ewkb_point(struct buf *b, const char *s, size_t len, struct geo_problem *problem
 {
 	struct ewkb e = { .p = s, .end = s + len, .problem = problem };
 	struct position position;
-	struct head head;
+	struct head head = { 0 };
 
 	if (get_head(&e, &head) != 0)
 		return -1;

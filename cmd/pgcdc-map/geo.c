@@ -176,7 +176,7 @@ add_pairs(
 static int
 add_open_path(struct buf *b, struct text *t)
 {
-	struct pair first, last;
+	struct pair first = { 0 }, last = { 0 };
 	int n;
 
 	add_type(b, "LineString");
@@ -194,7 +194,7 @@ add_open_path(struct buf *b, struct text *t)
 static int
 add_ring(struct buf *b, struct text *t)
 {
-	struct pair first, last;
+	struct pair first = { 0 }, last = { 0 };
 	int n;
 
 	add_type(b, "Polygon");
@@ -217,7 +217,7 @@ add_ring(struct buf *b, struct text *t)
 static int
 add_point_or_box(struct buf *b, struct text *t)
 {
-	struct pair high, low;
+	struct pair high = { 0 }, low = { 0 };
 
 	if (take_pair(t, &high) != 0)
 		return -1;
@@ -265,7 +265,7 @@ geo_point(struct buf *b, const char *s, size_t len, struct geo_problem *problem)
 {
 	struct text t = trimmed(s, len, problem);
 	size_t n = (size_t)(t.end - t.p);
-	struct pair pair;
+	struct pair pair = { 0 };
 
 	if (ewkb_begins(t.p, n))
 		return ewkb_point(b, t.p, n, problem);

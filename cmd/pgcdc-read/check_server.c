@@ -156,7 +156,7 @@ void
 check_server(struct check *c)
 {
 	bool exists = PQntuples(c->slot) > 0;
-	bool active = exists && atol(PQgetvalue(c->slot, 0, CHECK_SLOT_PID)) != 0;
+	bool active = exists && strtol(PQgetvalue(c->slot, 0, CHECK_SLOT_PID), NULL, 10) != 0;
 	PGresult *res = check_ask(c, "server", settings);
 
 	if (res == NULL || PQntuples(res) == 0) {

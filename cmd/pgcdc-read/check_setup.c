@@ -200,7 +200,7 @@ drop_slot(struct check *c)
 	PQfreemem(literal);
 	plugin = PQntuples(c->slot) > 0 ? PQgetvalue(c->slot, 0, CHECK_SLOT_PLUGIN) : NULL;
 	database = PQntuples(c->slot) > 0 ? PQgetvalue(c->slot, 0, CHECK_SLOT_DATABASE) : NULL;
-	if (plugin == NULL) {
+	if (plugin == NULL || database == NULL) {
 		buf_printf(&text, "%s is not there", c->o->slot);
 		note(c, "slot", NULL, buf_cstr(&text));
 	} else if (strcmp(plugin, "pgoutput") != 0 || strcmp(database, c->database) != 0) {
@@ -290,7 +290,7 @@ check_drop(const struct options *o)
 	long pid;
 
 	if (check_connect(&c) && check_find_slot(&c)) {
-		pid = PQntuples(c.slot) > 0 ? atol(PQgetvalue(c.slot, 0, CHECK_SLOT_PID)) : 0;
+		pid = PQntuples(c.slot) > 0 ? strtol(PQgetvalue(c.slot, 0, CHECK_SLOT_PID), NULL, 10) : 0;
 		if (pid != 0)
 			finding(&c.f, FINDING_TEMPORARY, "slot", "stop the pipeline that reads it, and "
 			        "those that stand by",

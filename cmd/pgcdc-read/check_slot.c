@@ -115,7 +115,7 @@ check_wal(struct check *c)
 static void
 check_active(struct check *c)
 {
-	long pid = atol(PQgetvalue(c->slot, 0, CHECK_SLOT_PID));
+	long pid = strtol(PQgetvalue(c->slot, 0, CHECK_SLOT_PID), NULL, 10);
 	const char *kept = PQgetvalue(c->slot, 0, CHECK_SLOT_KEPT);
 	const char *lag = PQgetvalue(c->slot, 0, CHECK_SLOT_LAG);
 	const char *app = PQgetvalue(c->slot, 0, CHECK_SLOT_APP);

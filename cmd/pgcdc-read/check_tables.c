@@ -66,7 +66,7 @@ check_publication(struct check *c, const char *name)
 	res = check_ask(c, "publication", buf_cstr(&sql));
 	if (res != NULL && PQntuples(res) == 0) {
 		missing(c, name);
-	} else if (res != NULL && atol(PQgetvalue(res, 0, 1)) == 0) {
+	} else if (res != NULL && strtol(PQgetvalue(res, 0, 1), NULL, 10) == 0) {
 		if (c->o->create_publication != NULL && strcmp(c->o->create_publication, "*") != 0)
 			buf_printf(&remedy, "SQL: ALTER PUBLICATION %s ADD TABLE %s;",
 			    PQgetvalue(res, 0, 2), c->o->create_publication);
@@ -78,7 +78,7 @@ check_publication(struct check *c, const char *name)
 	} else if (res != NULL) {
 		finding(&c->f, FINDING_OK, "publication", NULL, "%s has %s of %s table%s", name,
 		    *PQgetvalue(res, 0, 0) != '\0' ? PQgetvalue(res, 0, 0) : "nothing",
-		    PQgetvalue(res, 0, 1), atol(PQgetvalue(res, 0, 1)) == 1 ? "" : "s");
+		    PQgetvalue(res, 0, 1), strtol(PQgetvalue(res, 0, 1), NULL, 10) == 1 ? "" : "s");
 	}
 	buf_free(&remedy);
 	buf_free(&sql);

@@ -398,7 +398,7 @@ fetch_measure(struct fetch *w)
 		row = find_row(w, q, res);
 		q->fate = row < 0 ? GONE : FOUND;
 		if (row >= 0)
-			q->size = atoll(PQgetvalue(res, row, (int)w->key_columns));
+			q->size = strtoll(PQgetvalue(res, row, (int)w->key_columns), NULL, 10);
 	}
 	PQclear(res);
 	return PG_OK;

@@ -511,7 +511,7 @@ snapshot_ask(struct reader *r, char **name, size_t names, size_t *n, char **trou
 	if (res == NULL && *trouble == NULL)
 		*trouble = xstrdup("the server cannot be asked now");
 	PQclear(res);
-	for (size_t i = 0; *trouble == NULL && i < *n; i++)
+	for (size_t i = 0; heap != NULL && *trouble == NULL && i < *n; i++)
 		load_again(r, heap[i]);
 	free(heap);
 	if (*trouble != NULL)

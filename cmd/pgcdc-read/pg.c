@@ -200,7 +200,7 @@ connect_patience(PGconn *conn)
 
 	for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
 		if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL)
-			seconds = atoi(o->val);
+			seconds = (int)strtol(o->val, NULL, 10);
 	PQconninfoFree(options);
 	return (seconds > 0 ? seconds : CONNECT_S) * INT64_C(1000000);
 }

@@ -41,8 +41,8 @@ identify(const struct setup *s)
 	if (status != PG_OK)
 		return status;
 	v->version = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
-	v->wal_sender_timeout_ms = atoi(PQgetvalue(res, 0, 2));
-	v->wal_writer_delay_ms = atoi(PQgetvalue(res, 0, 3));
+	v->wal_sender_timeout_ms = (int)strtol(PQgetvalue(res, 0, 2), NULL, 10);
+	v->wal_writer_delay_ms = (int)strtol(PQgetvalue(res, 0, 3), NULL, 10);
 	if (strcmp(PQgetvalue(res, 0, 1), "logical") != 0) {
 		log_error("the server's wal_level is not logical",
 		    kv_str("wal_level", PQgetvalue(res, 0, 1)),
@@ -273,7 +273,7 @@ check_slot(const struct setup *s, long *busy, bool *made)
 	}
 	status = check_slot_row(s, res);
 	if (*PQgetvalue(res, 0, 3) == 't') {
-		*busy = atol(PQgetvalue(res, 0, 4));
+		*busy = strtol(PQgetvalue(res, 0, 4), NULL, 10);
 		if (*busy == 0)
 			*busy = -1;
 	}

@@ -28,24 +28,46 @@ damaged(const struct state *s, int line)
 	return -1;
 }
 
+/* A number that fits, and the blank behind it. */
+static bool
+take_number(const char **value, uint32_t *n)
+{
+	char *end;
+	unsigned long v;
+
+	if (**value < '0' || **value > '9')
+		return false;
+	v = strtoul(*value, &end, 10);
+	if (v > UINT32_MAX || *end != ' ')
+		return false;
+	*n = (uint32_t)v;
+	*value = end + 1;
+	return true;
+}
+
 /* "OID filenode blocks loading print", or "OID filenode blocks loaded". */
 static int
 take_table(struct state *s, const char *value)
 {
 	struct state_table t = { 0 }, *entry;
-	char word[8];
-	int end = 0;
+	size_t word;
 
-	if (sscanf(value, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %7s%n", &t.relid, &t.filenode,
-	        &t.blocks, word, &end) != 4)
+	if (!take_number(&value, &t.relid) || !take_number(&value, &t.filenode) ||
+	    !take_number(&value, &t.blocks))
 		return -1;
-	value += end;
-	if (*value != '\0' &&
-	    (sscanf(value, " %" SCNd64 "%n", &t.print, &end) != 1 || value[end] != '\0'))
+	word = strcspn(value, " ");
+	t.loaded = word == 6 && strncmp(value, "loaded", word) == 0;
+	if (!t.loaded && (word != 7 || strncmp(value, "loading", word) != 0))
 		return -1;
-	t.loaded = strcmp(word, "loaded") == 0;
-	if (!t.loaded && strcmp(word, "loading") != 0)
-		return -1;
+	value += word;
+	if (*value != '\0') {
+		char *end;
+
+		errno = 0;
+		t.print = strtoll(value + 1, &end, 10);
+		if (errno != 0 || end == value + 1 || *end != '\0')
+			return -1;
+	}
 	entry = state_put(s, t.relid);
 	*entry = t;
 	return 0;

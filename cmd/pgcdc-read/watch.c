@@ -51,7 +51,7 @@ static int
 judge(struct reader *r, const PGresult *res)
 {
 	const char *sync = PQgetvalue(res, 0, SYNC_STATE);
-	int timeout = atoi(PQgetvalue(res, 0, TIMEOUT));
+	int timeout = (int)strtol(PQgetvalue(res, 0, TIMEOUT), NULL, 10);
 
 	take_note(&r->watched, res);
 	if (!PQgetisnull(res, 0, MISSING)) {

@@ -74,8 +74,10 @@ wire_u64(struct wire *w)
 static inline const char *
 wire_string(struct wire *w)
 {
-	const char *p = w->p, *nul = memchr(p, '\0', (size_t)(w->end - p));
+	const char *p = w->p, *nul = NULL;
 
+	if (p != w->end)
+		nul = memchr(p, '\0', (size_t)(w->end - p));
 	if (nul == NULL) {
 		w->bad = true;
 		return "";
