@@ -6,6 +6,7 @@
 #                       and OpenSearch 1 to 3
 #   make check-long     longer runs: more random workloads and types, longer outages
 #                       and chaos, 200 seeds of torture
+#   make lint       clang-tidy, cppcheck, scan-build, shellcheck, and mandoc -Tlint
 #   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
@@ -151,6 +152,10 @@ $(B)/obj/%.o: %.c
 # The tests' own programs.
 tests: $(B)/tests/standin $(B)/tests/expr $(BENCH) $(B)/tests/preload.so $(UNIT) $(FUZZ)
 
+# All that is compiled of C.
+objects: $(READ) $(MAP) $(WRITE) $(CAT) $(LOG) $(COMMON) $(STANDIN) $(EXPR) \
+	$(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)))
+
 # What is missing on a fresh machine is installed first, so the build is a second
 # make: this one has already looked for the compiler and the libraries.
 check:
@@ -175,6 +180,12 @@ check-long:
 	    tests/59-parent-child.t tests/5b-snapshot-kill.t tests/5c-faults.t tests/63-take-over.t \
 	    tests/63-night.t
 	LONG=1 TEST_TIMEOUT=28800 sh tests/run tests/5d-torture.t
+
+# What can be found without running anything.
+lint:
+	sh tests/deps lint
+	$(MAKE) -j"$$(nproc)" $(B)/bin/pgcdc
+	sh tests/lint
 
 # The unit tests, the reader's and the mapper's, with sanitizers.
 asan:
@@ -236,7 +247,7 @@ deb:
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests check check-matrix check-long asan fuzz fuzzers demo bench install \
+.PHONY: all tests objects lint check check-matrix check-long asan fuzz fuzzers demo bench install \
 	uninstall deb clean
 .SECONDARY:
 

@@ -61,9 +61,13 @@ void log_event(enum log_level, const char *msg, const struct kv *kvs);
 /* Put this into the file of PGCDC_REASON, if there is one; log_event does so with errors. */
 void log_reason(const char *msg, size_t n, const struct kv *kvs);
 
+#ifdef __cppcheck__ /* which knows no __VA_OPT__ */
+#define log_at(level, msg, ...) log_event(level, msg, (const struct kv[]) { __VA_ARGS__ })
+#else
 #define log_at(level, msg, ...)                                                     \
 	log_event(                                                                  \
 	    level, msg, (const struct kv[]) { __VA_ARGS__ __VA_OPT__(, ) { .key = 0 } })
+#endif
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
