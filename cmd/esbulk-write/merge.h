@@ -38,7 +38,9 @@ struct gate {
 static inline size_t
 merge_room(size_t text, size_t more)
 {
-	return (text + 7) / 8 * 8 + more;
+	const size_t head = offsetof(struct item, text), align = _Alignof(struct merge);
+
+	return (head + text + align - 1) / align * align - head + more;
 }
 
 static inline struct merge *

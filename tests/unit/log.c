@@ -61,13 +61,13 @@ reason(const char *path)
 static void
 test_reason(void)
 {
-	char path[] = "/tmp/pgcdc-reason.XXXXXX", json[] = "PGCDC_LOG=json";
+	char path[] = "/tmp/pgcdc-reason.XXXXXX";
 	char *text;
 
 	close(mkstemp(path));
 	unlink(path);
 	setenv("PGCDC_REASON", path, 1);
-	putenv(json);
+	setenv("PGCDC_LOG", "json", 1);
 	log_init("prog", 0);
 	catch ();
 	log_warn("not so bad");

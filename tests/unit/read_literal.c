@@ -308,6 +308,10 @@ test_depth(void)
 	is(print(&level[9], b.data, b.len),
 	    "{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>{\"x\"=>[1]}}}}}}}}}",
 	    "composite in composite");
+	for (size_t i = 1; i < 10; i++) {
+		free(level[i].field->name);
+		free(level[i].field);
+	}
 	buf_free(&b);
 }
 

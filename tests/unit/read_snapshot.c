@@ -53,6 +53,15 @@ test_list(void)
 	visible_free(&l);
 }
 
+static void
+relation_free(struct relation *r)
+{
+	for (size_t i = 0; i < r->columns; i++)
+		free(r->column[i].name);
+	free(r->column);
+	free(r);
+}
+
 /* Columns k1, v, k2; k1 and k2 are the identity, if it is one. */
 static struct relation *
 relation(char identity, size_t keys)
@@ -131,6 +140,11 @@ test_keys(void)
 	ok(!touched_key(&t, whole, &tuple, &key), "what is of it may not");
 	column[0].kind = 'a';
 	ok(!touched_key(&t, d, &tuple, &key), "nor here");
+	relation_free(d);
+	relation_free(i);
+	relation_free(f);
+	relation_free(whole);
+	relation_free(mixed);
 }
 
 static void
