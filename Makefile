@@ -7,7 +7,9 @@
 #   make check-long     longer runs: more random workloads and types, longer outages
 #                       and chaos, 200 seeds of torture
 #   make lint       clang-tidy, cppcheck, scan-build, shellcheck, and mandoc -Tlint
-#   make asan       the reader's and mapper's tests with AddressSanitizer and UBSan
+#   make asan       the suite with AddressSanitizer and UBSan
+#   make valgrind   the unit tests under memcheck
+#   make coverage   which lines the unit tests and the suite run, by gcov
 #   make fuzz       libFuzzer on what the programs read (FUZZ_SECONDS=30 each, or FUZZ_RUNS)
 #   make demo       a real table and its documents, changed before your eyes
 #   make bench      rows a second, CPU, memory and latency, beside pg_recvlogical and curl
@@ -187,11 +189,20 @@ lint:
 	$(MAKE) -j"$$(nproc)" $(B)/bin/pgcdc
 	sh tests/lint
 
-# The unit tests, the reader's and the mapper's, with sanitizers.
+# The suite with sanitizers, and the unit tests, where leaks are looked for as well.
 asan:
 	sh tests/deps
 	$(MAKE) B=build/asan CFLAGS='$(SANITIZE)' all tests
 	sh tests/asan build/asan
+
+# The unit tests but the sandbox's, in which memcheck cannot work: what is neither freed nor
+# known any more when they end is a leak.
+valgrind:
+	sh tests/deps valgrind
+	$(MAKE) tests
+	prove --norc --timer -j"$$(nproc)" -e 'timeout 900 valgrind -q --leak-check=full \
+	    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+	    --error-exitcode=99' $(filter-out %/unit-sandbox,$(UNIT))
 
 fuzz:
 	sh tests/deps fuzz
@@ -247,7 +258,7 @@ deb:
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests objects lint check check-matrix check-long asan fuzz fuzzers demo bench install \
+.PHONY: all tests objects lint check check-matrix check-long asan valgrind coverage fuzz fuzzers demo bench install \
 	uninstall deb clean
 .SECONDARY:
 
