@@ -39,8 +39,12 @@ utf8_char(const char *s, size_t n)
 bool
 utf8_valid(const char *s, size_t n)
 {
-	const char *p = s, *end = s + n;
+	const char *p = s, *end;
 
+	/* What is empty may be nowhere. */
+	if (n == 0)
+		return true;
+	end = s + n;
 	while (p < end) {
 		uint64_t word;
 		size_t len;
