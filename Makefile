@@ -61,8 +61,8 @@ STANDIN	= $(call objects,tests/standin)
 EXPR	= $(call objects,tests/expr)
 BENCH	= $(addprefix $(B)/tests/,measure changes pace)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/unit-%,$(sort $(wildcard tests/unit/*.c)))
-FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame map_json map_expr map_mapping map_frames \
-	write_answer)
+FUZZ	= $(addprefix $(B)/tests/fuzz-,pgoutput frame ack map_json map_expr map_mapping map_frames \
+	write_answer write_actions)
 # What feeds them; libFuzzer has a main of its own.
 REPLAY	= $(B)/obj/tests/fuzz/replay.o
 FUZZ_SECONDS = 30
@@ -146,7 +146,7 @@ $(B)/obj/tests/unit/read_%.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/tests/unit/write_%.o: CPP += -Icmd/esbulk-write
 $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o: CPP += -Icmd/pgcdc-map
 $(B)/obj/tests/fuzz/write_%.o: CPP += -Icmd/esbulk-write
-$(B)/obj/tests/fuzz/pgoutput.o: CPP += -Icmd/pgcdc-read $(PQCPP)
+$(B)/obj/tests/fuzz/pgoutput.o $(B)/obj/tests/fuzz/ack.o: CPP += -Icmd/pgcdc-read $(PQCPP)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) $<
@@ -178,7 +178,7 @@ check-long:
 	$(MAKE) all tests
 	LONG=1 TEST_TIMEOUT=7200 sh tests/run tests/37-read-random.t tests/3d-read-memory.t \
 	    tests/3g-snapshot-lost.t tests/3g-snapshot-published.t tests/3j-read-hostile.t \
-	    tests/4a-write-chaos.t tests/54-outage.t tests/57-types.t tests/58-json.t \
+	    tests/4a-write-chaos.t tests/4d-write-hostile.t tests/54-outage.t tests/57-types.t tests/58-json.t \
 	    tests/59-parent-child.t tests/5b-snapshot-kill.t tests/5c-faults.t tests/63-take-over.t \
 	    tests/63-night.t
 	LONG=1 TEST_TIMEOUT=28800 sh tests/run tests/5d-torture.t
@@ -195,6 +195,12 @@ asan:
 	$(MAKE) B=build/asan CFLAGS='$(SANITIZE)' all tests
 	sh tests/asan build/asan
 
+asan-unit:
+	$(MAKE) B=build/asan CFLAGS='$(SANITIZE)' units
+	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 prove --norc \
+	    -j"$$(nproc)" -e 'timeout 300' $(UNIT:$(B)/%=build/asan/%)
+units: $(UNIT)
+
 # The unit tests but the sandbox's, in which memcheck cannot work: what is neither freed nor
 # known any more when they end is a leak.
 valgrind:
@@ -203,6 +209,11 @@ valgrind:
 	prove --norc --timer -j"$$(nproc)" -e 'timeout 900 valgrind -q --leak-check=full \
 	    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
 	    --error-exitcode=99' $(filter-out %/unit-sandbox,$(UNIT))
+
+coverage:
+	sh tests/deps coverage
+	$(MAKE) B=build/gcov CFLAGS='-O0 -g --coverage -DPGCDC_COVERAGE' LTO= all tests
+	sh tests/coverage build/gcov
 
 fuzz:
 	sh tests/deps fuzz
@@ -258,7 +269,7 @@ deb:
 clean:
 	rm -rf $(B)
 
-.PHONY: all tests objects lint check check-matrix check-long asan valgrind coverage fuzz fuzzers demo bench install \
+.PHONY: all tests objects lint check check-matrix check-long asan asan-unit units valgrind coverage fuzz fuzzers demo bench install \
 	uninstall deb clean
 .SECONDARY:
 

@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 corpus=$TOP/tests/fuzz/corpus
 
-for target in pgoutput frame map_json map_expr map_mapping map_frames write_answer; do
+for target in pgoutput frame ack map_json map_expr map_mapping map_frames write_answer \
+    write_actions; do
 	for file in "$corpus/$target"/*; do
 		ok "$target: ${file##*/}" "$BUILD/tests/fuzz-$target" "$file"
 	done
