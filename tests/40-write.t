@@ -629,7 +629,11 @@ writes 0 '200,000 actions on 1,000 documents' -a "$T/hot.sock"
 wait_for 'are acked' 20 acked hot 20000
 ok 'in time' not early hot
 ok 'no two requests were about one document' counts order_violations -eq 0
-ok 'a tenth of them is sent, or less' counts items -le 20000
+if [ -n "${PGCDC_TEST_SANITIZED:-}" ]; then
+	skip 'a tenth of them is sent, or less' 'a slow writer finds less to leave out'
+else
+	ok 'a tenth of them is sent, or less' counts items -le 20000
+fi
 sed -i 's/\t[^\t]*$/\t/' "$T/want"
 holds_load 'and stored'
 
