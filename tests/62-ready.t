@@ -260,6 +260,22 @@ exits 0 'lines into nowhere' sh -c 'yes | head -n 100000 | pgcdc-log --wrap map 
 is "$(sed 's/.* msg="//; s/"$//' "$T/long" | tr -d '\n' | wc -m)" \
     "$("$PYTHON" -c 'print("\u00e9" * 30000 + "z", end="")' | wc -m)" 'a long line comes in pieces, whole'
 ok 'of at most 4096 bytes' awk 'length > 4096 { exit 1 } END { exit NR < 10 }' "$T/long"
+# What only looks like an event is text like any other: a log of JSON stays one.
+cat >"$T/alike" <<'EOT'
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":broken}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"a \x escape"}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"x"}}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":01}
+{"time":"2026-01-02T03:04:05.678Z","msg":"no level"}
+{"time":"2026-not a time"}
+EOT
+printf '{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"\377"}\n' >>"$T/alike"
+event='{"time":"2026-01-02T03:04:05.678Z","level":"warn","program":"map","msg":"\u00e9 \"","n":-1.5e3,"b":true}'
+printf '%s\n' "$event" >>"$T/alike"
+PGCDC_LOG=json pgcdc-log --wrap own <"$T/alike" 2>"$T/wrapped"
+is "$(jq -r .program "$T/wrapped" | sort | uniq -c | xargs)" '1 map 7 own' \
+    'json: what only looks like an event becomes one'
+is "$(tail -n 1 "$T/wrapped")" "$event" 'and an event stays as it is'
 exits 100 'pgcdc-log: usage' pgcdc-log --wrap x --notify
 exits 0 'pgcdc-log: no socket, nothing to do' pgcdc-log --notify READY=1
 done_testing

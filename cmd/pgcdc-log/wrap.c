@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "exitcode.h"
 #include "log.h"
+#include "utf8.h"
 #include "wrap.h"
 
 /* So much of a line is one event: with escapes it can be less that fits, which log.c
@@ -29,20 +31,97 @@ begins(const char *s, size_t n, const char *pattern)
 	return true;
 }
 
+/* p is behind the opening quote.  Behind the closing one, or NULL: it is no JSON. */
+static const char *
+skip_string(const char *p, const char *end)
+{
+	for (; p < end && *p != '"'; p++) {
+		if ((unsigned char)*p < 0x20)
+			return NULL;
+		if (*p != '\\')
+			continue;
+		if (++p == end || strchr("\"\\/bfnrtu", *p) == NULL || *p == '\0')
+			return NULL;
+		for (int i = *p == 'u' ? 4 : 0; i > 0; i--)
+			if (++p == end || !isxdigit((unsigned char)*p))
+				return NULL;
+	}
+	return p < end ? p + 1 : NULL;
+}
+
+static const char *
+skip_digits(const char *p, const char *end)
+{
+	while (p < end && isdigit((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* A number, true, false or null, likewise. */
+static const char *
+skip_word(const char *p, const char *end)
+{
+	static const char *const words[] = { "true", "false", "null" };
+	const char *from;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (begins(p, (size_t)(end - p), words[i]))
+			return p + strlen(words[i]);
+	p += p < end && *p == '-';
+	from = p;
+	p = skip_digits(p, end);
+	if (p == from || (*from == '0' && p > from + 1))
+		return NULL;
+	if (p < end && *p == '.') {
+		from = ++p;
+		if ((p = skip_digits(p, end)) == from)
+			return NULL;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		p += p < end && (*p == '+' || *p == '-');
+		from = p;
+		if ((p = skip_digits(p, end)) == from)
+			return NULL;
+	}
+	return p;
+}
+
+/* A whole JSON object as log.c has it: no blanks between, nothing nested. */
+static bool
+is_flat_object(const char *s, size_t n)
+{
+	const char *p = s, *end = s + n;
+
+	if (!utf8_valid(s, n))
+		return false;
+	for (char before = '{'; p < end && *p == before; before = ',') {
+		p++;
+		if (p == end || *p != '"' || (p = skip_string(p + 1, end)) == NULL || p == end ||
+		    *p++ != ':' || p == end)
+			return false;
+		p = *p == '"' ? skip_string(p + 1, end) : skip_word(p, end);
+		if (p == NULL)
+			return false;
+	}
+	return p == end - 1 && *p == '}';
+}
+
 static bool
 is_event(const char *s, size_t n)
 {
-	static const char *const levels[] = { " error ", " warn ", " info ", " debug " };
-	static const char time[] = "0000-00-00T00:00:00.000Z";
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
 	const char *format = getenv("PGCDC_LOG");
+	bool json = format != NULL && strcmp(format, "json") == 0;
+	char head[64];
 
-	if (format != NULL && strcmp(format, "json") == 0)
-		return begins(s, n, "{\"time\":\"0000-") && s[n - 1] == '}';
-	if (!begins(s, n, time))
-		return false;
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (begins(s + sizeof(time) - 1, n - (sizeof(time) - 1), levels[i]))
-			return true;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		snprintf(head, sizeof(head),
+		    json ? "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"" : "%s %s ",
+		    "0000-00-00T00:00:00.000Z", levels[i]);
+		if (begins(s, n, head))
+			return !json || is_flat_object(s, n);
+	}
 	return false;
 }
 
