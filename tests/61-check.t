@@ -195,6 +195,24 @@ if [ -n "${LONG:-}" ]; then
 	good_conf
 fi
 
+# A node that answers, in a cluster that has no manager, or hangs; each is asked once.
+fault() {
+	curl -sS --noproxy '*' "$@" "$STANDIN_URL/_standin/fault$faulty" >/dev/null
+}
+faulty='?kind=status&status=503&path=*_cluster/health*' fault -X POST
+finds health error 'status 503' 'a cluster that is not able to answer'
+faulty='' fault -X DELETE
+finds health ok green 'and is again'
+if [ -n "${LONG:-}" ]; then
+	for path in / '*_cluster*'; do
+		faulty="?kind=hang&path=$path" fault -X POST
+		exits 111 "a node that hangs at $path" timeout 50 pgcdc check -c "$conf"
+		like "$(cat "$T/out")" 'error    node: .* timed out' 'is named'
+		ok 'and nothing is said of what was not answered' not grep 'not for this login' "$T/out"
+		faulty='' fault -X DELETE
+	done
+fi
+
 # Publications and rights -------------------------------------------------------------
 
 sql 'ALTER PUBLICATION shop DROP TABLE users, sales.orders'

@@ -101,13 +101,21 @@ check_same(struct probe *p, const struct node *node, struct json_text answer, ch
 
 /* One of several is no loss: the others are asked, and it when it is back. */
 static void
-node_missing(struct probe *p, struct node *node)
+report_missing(struct probe *p, struct node *node, const char *problem)
+{
+	finding(&p->f, p->node == NULL ? FINDING_TEMPORARY : FINDING_WARNING, "node",
+	    p->node == NULL ? "start the node, or mend its URL"
+	                    : "start the node, or leave its URL out",
+	    "%s: %s", node->url, problem);
+}
+
+static void
+report_failed(struct probe *p, struct node *node)
 {
 	if (p->rc == CURLE_OK || p->node == NULL || connection_hopeless(&p->connection, p->rc))
 		probe_failed(p, node, "node");
 	else
-		finding(&p->f, FINDING_WARNING, "node", "start the node, or leave its URL out",
-		    "%s: %s", node->url, connection_problem(&p->connection, p->rc));
+		report_missing(p, node, connection_problem(&p->connection, p->rc));
 }
 
 /*
@@ -131,7 +139,8 @@ is_silent(struct probe *p, struct node *node)
 static void
 check_nodes(struct probe *p)
 {
-	char *cluster = NULL;
+	/* What takes its time is asked once. */
+	char *cluster = NULL, **hangs = xcalloc(p->nodes.n, sizeof(*hangs));
 	bool found = false;
 
 	for (size_t i = 0; !found && i < p->nodes.n; i++) {
@@ -139,23 +148,29 @@ check_nodes(struct probe *p)
 		    is_silent(p, p->nodes.node[i]);
 		if (found)
 			p->node = p->nodes.node[i];
+		else if (p->rc == CURLE_OPERATION_TIMEDOUT)
+			hangs[i] = xstrdup(connection_problem(&p->connection, p->rc));
 	}
 
 	for (size_t i = 0; i < p->nodes.n; i++) {
 		struct node *node = p->nodes.node[i];
-		long status = probe_ask(p, node, "GET", "/", NULL);
+		long status = hangs[i] == NULL ? probe_ask(p, node, "GET", "/", NULL) : 0;
 		struct json_text answer = probe_json(p);
 
-		if (status == 200) {
+		if (hangs[i] != NULL) {
+			report_missing(p, node, hangs[i]);
+		} else if (status == 200) {
 			check_version(p, node, answer);
 			check_same(p, node, answer, &cluster);
 		} else if (is_silent(p, node)) {
 			finding(&p->f, FINDING_OK, "node", NULL,
 			    "%s answers, and does not tell its version (status %ld)", node->url, status);
 		} else {
-			node_missing(p, node);
+			report_failed(p, node);
 		}
+		free(hangs[i]);
 	}
+	free(hangs);
 	free(cluster);
 }
 
@@ -170,7 +185,11 @@ check_health(struct probe *p)
 	const char *health;
 
 	if (probe_ask(p, p->node, "GET", "/_cluster/health", NULL) != 200) {
-		finding(&p->f, FINDING_OK, "health", NULL, "not for this login to know");
+		/* Such as one that knows of no cluster manager. */
+		if (probe_passes(p))
+			probe_failed(p, p->node, "health");
+		else if (p->rc == CURLE_OK)
+			finding(&p->f, FINDING_OK, "health", NULL, "not for this login to know");
 		return;
 	}
 	health = probe_string(json_member(probe_json(p), "status"));
@@ -255,8 +274,9 @@ check_rights(struct probe *p)
 	put_names(p, &body);
 	buf_adds(&body, ",\"privileges\":[\"read\",\"index\",\"create\",\"delete\",\"create_index\"]}]}");
 	if (probe_ask(p, p->node, "POST", "/_security/user/_has_privileges", buf_cstr(&body)) != 200) {
-		finding(&p->f, FINDING_OK, "rights", NULL,
-		    "the cluster does not tell which rights the login has");
+		if (p->rc == CURLE_OK)
+			finding(&p->f, FINDING_OK, "rights", NULL,
+			    "the cluster does not tell which rights the login has");
 	} else {
 		all = json_member(probe_json(p), "has_all_requested");
 		body.len = 0;
@@ -319,10 +339,14 @@ check_run(const struct options *o)
 	}
 	check_nodes(&p);
 	if (p.node != NULL) {
+		p.rc = CURLE_OK;
+		p.give_up = true;
 		check_health(&p);
 		check_cluster_blocks(&p);
 		check_rights(&p);
 		check_indices(&p);
+		if (p.rc != CURLE_OK)
+			probe_failed(&p, p.node, "node");
 	}
 	check_dead(&p);
 	probe_free(&p);

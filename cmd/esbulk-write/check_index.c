@@ -104,7 +104,7 @@ is_stream(struct probe *p, const char *name)
 	return status == 200;
 }
 
-/* Those that are there: how many are they?  -1: the login may not know. */
+/* Those that are there: how many are they?  -1: the login may not know, or there is no answer. */
 static int
 check_present(struct probe *p, const char *name)
 {
@@ -245,7 +245,7 @@ check_indices(struct probe *p)
 	struct survey s;
 
 	look(p, &s);
-	for (size_t i = 0; i < p->o->n_indices; i++) {
+	for (size_t i = 0; i < p->o->n_indices && p->rc == CURLE_OK; i++) {
 		const char *name = p->o->indices[i];
 
 		if (strcmp(name, "*") == 0) {
@@ -255,7 +255,11 @@ check_indices(struct probe *p)
 		}
 		switch (check_present(p, name)) {
 		case -1:
-			finding(&p->f, FINDING_OK, "index", NULL, "%s: not for this login to know", name);
+			if (probe_passes(p))
+				probe_failed(p, p->node, "index");
+			else if (p->rc == CURLE_OK)
+				finding(&p->f, FINDING_OK, "index", NULL, "%s: not for this login to know",
+				    name);
 			break;
 		case 0: check_absent(p, &s, name); break;
 		default: break;

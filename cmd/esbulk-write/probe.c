@@ -37,6 +37,9 @@ probe_ask(struct probe *p, struct node *node, const char *method, const char *pa
 
 	p->answer.len = 0;
 	p->status = 0;
+	(void)buf_cstr(&p->answer);
+	if (p->give_up && p->rc != CURLE_OK)
+		return 0;
 	buf_printf(&url, "%s%s", node->base, path);
 	head.url = buf_cstr(&url);
 	curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
@@ -92,6 +95,12 @@ reason(struct probe *p)
 	return words.p != NULL ? probe_string(words)
 	    : error.p != NULL && *error.p == '"' ? probe_string(error)
 	                                         : p->answer.data;
+}
+
+bool
+probe_passes(const struct probe *p)
+{
+	return p->status >= 500 || p->status == 429;
 }
 
 void

@@ -22,6 +22,7 @@ struct probe {
 	struct node *node; /* whom to ask for what is the same on all; NULL: none is there */
 	CURLcode rc;       /* of the last request */
 	long status;       /* likewise; 0: there was no answer */
+	bool give_up;      /* once that node gave no answer nobody is asked any more */
 	struct buf answer; /* likewise, its body, as a C string; without secrets */
 };
 
@@ -45,6 +46,9 @@ const char *probe_string(struct json_text);
  * Find a node that answers, without a word.  False, with a finding: none does.
  */
 bool probe_any(struct probe *);
+
+/* Does the last answer say that it may be otherwise in a moment? */
+bool probe_passes(const struct probe *);
 
 /* Say why the last request, to this node, came to nothing. */
 void probe_failed(struct probe *, struct node *, const char *name);

@@ -135,9 +135,10 @@ is_passing(const char *sqlstate)
 	return false;
 }
 
-/* NULL: the connection is lost, or there is no answer in that time, which was said. */
+/* NULL: the connection is lost, or there is no answer in that time: silent, which was said. */
 static PGresult *
-exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char *const *values)
+exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char *const *values,
+    bool *silent)
 {
 	PGresult *res = NULL, *next;
 	int64_t until = now_us() + within_us;
@@ -149,7 +150,8 @@ exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char 
 		int64_t left = until - now_us();
 
 		if (left <= 0) {
-			log_error("the server does not answer");
+			log_error("the server took the connection and does not answer");
+			*silent = true;
 			return NULL;
 		}
 		if (poll(&p, 1, (int)(left / 1000) + 1) > 0 && !PQconsumeInput(conn))
@@ -166,12 +168,14 @@ enum catalog_status
 catalog_query(struct catalog *c, const char *sql, const char *what, int n,
     const char *const *values, PGresult **res)
 {
-	bool passing, first = !c->answered;
+	bool passing, first = !c->answered, silent = false;
 
-	*res = exec_within(c->conn, first ? FIRST_ANSWER_US : ANSWER_US, sql, n, values);
+	*res = exec_within(c->conn, first ? FIRST_ANSWER_US : ANSWER_US, sql, n, values, &silent);
 	c->answered |= *res != NULL;
 	if (PQresultStatus(*res) == PGRES_TUPLES_OK || PQresultStatus(*res) == PGRES_COMMAND_OK)
 		return CATALOG_OK;
+	if (silent)
+		return CATALOG_TEMPORARY;
 	say(what, *res != NULL ? PQresultErrorMessage(*res) : PQerrorMessage(c->conn));
 	passing = is_passing(*res != NULL ? PQresultErrorField(*res, PG_DIAG_SQLSTATE) : NULL);
 	PQclear(*res);

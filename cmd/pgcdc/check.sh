@@ -286,7 +286,9 @@ check()
 		set -- -p "$PGCDC_PUBLICATION"
 		[ "$_away" -eq 0 ] || set --
 		_out=$(pgcdc-map -m "$PGCDC_MAPPING" "$@" --check --findings 2>&1 </dev/null)
-		take_findings pgcdc-map $? "$_out"
+		_rc=$?
+		[ "$_rc" -ne 111 ] || _away=1
+		take_findings pgcdc-map "$_rc" "$_out"
 	fi
 	indexes_of_mapping
 	_out=$(writer "--check=$_indexes" 2>&1)
