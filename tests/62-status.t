@@ -229,6 +229,7 @@ wait_for '--watch: again and again' 20 seen connecting 3
 wait_for '--watch: the server is back' 30 seen streaming
 sed -i 's/^PGCDC_RESTART_MIN=.*/PGCDC_RESTART_MIN=2/; s/^PGCDC_RESTART_MAX=.*/PGCDC_RESTART_MAX=4/' "$T/pgcdc.conf"
 pipeline_stop 'it ends in order'
+ok 'and no stage is said to have broken' not grep -q '^last_exit=unknown' "$RUNDIR/status.last"
 wait_for '--watch: it ended' 20 seen 'not running'
 ok '--watch: and how' grep -q '^ended 20.* with 0' "$T/watch.log"
 status_is 111 '^why        stopped' 'it was stopped'

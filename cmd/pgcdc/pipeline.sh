@@ -9,8 +9,10 @@ _become='
 	read -r stat <"/proc/$$/stat"
 	started() { start=${20}; }
 	started ${stat##*) }
-	echo $$ >"$dir/$stage.pid"
-	echo "$$ $start" >"$gen/$stage.pid"
+	{
+		echo $$ >"$dir/$stage.pid"
+		echo "$$ $start" >"$gen/$stage.pid"
+	} 2>/dev/null
 	[ ! -e "$gen/forced" ] || exit 111
 	[ "$stage" != read ] || [ ! -e "$gen/drain" ] || exit 0
 	exec "$@"'
@@ -28,6 +30,9 @@ stage()
 			export PGCDC_REASON="$_gen/$_stage.reason"
 			unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID
 			exec 2>&5 5>&-
+			# It goes on without its pid, but then nobody can have it end in order.
+			{ echo >"$_gen/$_stage.pid"; } 2>/dev/null ||
+			    log error 'cannot write to the run directory' rundir "$_rundir" stage "$_stage"
 			trap - PIPE
 			exec setsid sh -c "$_become" pgcdc-stage "$_gen" "$_rundir" "$_stage" "$@"
 		)
@@ -114,7 +119,7 @@ collect()
 			continue
 		fi
 		[ -e "$_gen/forced" ] && _rc="$_rc forced"
-		echo "$_stage $_rc" >>"$_gen/status"
+		{ echo "$_stage $_rc" >>"$_gen/status"; } 2>/dev/null
 		_n=$((_n + 1))
 		if [ "$_n" -eq 1 ]; then
 			aside end_pipeline "$_gen" "$_bound"
@@ -163,7 +168,7 @@ run_pipeline()
 	: >"$_own/$_count/status"
 	exec 8>"$_own/$_count/lock"
 	flock 8
-	echo "$_own/$_count" >"$_own/current"
+	{ echo "$_own/$_count" >"$_own/current"; } 2>/dev/null
 	_gen=$_own/$_count
 	if [ "$_stop" -gt 0 ]; then
 		exec 8>&-
@@ -268,7 +273,7 @@ supervise()
 	while [ "$_stop" -eq 0 ]; do
 		run_pipeline || break
 		judge
-		[ "$_verdict" = again ] || {
+		[ "$_verdict" = again ] || [ "$_zeros" -eq 3 ] || {
 			_last_exit="$_stage $_rc"
 			_last_time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 		}
