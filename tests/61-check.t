@@ -196,20 +196,17 @@ if [ -n "${LONG:-}" ]; then
 fi
 
 # A node that answers, in a cluster that has no manager, or hangs; each is asked once.
-fault() {
-	curl -sS --noproxy '*' "$@" "$STANDIN_URL/_standin/fault$faulty" >/dev/null
-}
-faulty='?kind=status&status=503&path=*_cluster/health*' fault -X POST
+standin POST 'fault?kind=status&status=503&path=*_cluster/health*' >"$T/fault"
 finds health error 'status 503' 'a cluster that is not able to answer'
-faulty='' fault -X DELETE
+standin DELETE fault >"$T/fault"
 finds health ok green 'and is again'
 if [ -n "${LONG:-}" ]; then
 	for path in / '*_cluster*'; do
-		faulty="?kind=hang&path=$path" fault -X POST
+		standin POST "fault?kind=hang&path=$path" >"$T/fault"
 		exits 111 "a node that hangs at $path" timeout 50 pgcdc check -c "$conf"
 		like "$(cat "$T/out")" 'error    node: .* timed out' 'is named'
 		ok 'and nothing is said of what was not answered' not grep 'not for this login' "$T/out"
-		faulty='' fault -X DELETE
+		standin DELETE fault >"$T/fault"
 	done
 fi
 
