@@ -392,6 +392,11 @@ standin_start() {
 	STANDIN_URL=http://127.0.0.1:$(cat "$T/standin.port")
 }
 
+# standin METHOD PATH: the stand-in's control, without /_standin/.
+standin() {
+	curl -sS --noproxy '*' --fail-with-body -X "$1" "$STANDIN_URL/_standin/$2"
+}
+
 # Servers, and the end --------------------------------------------------------------
 
 # _start SCRIPT DIR [ARGUMENT...]: what cannot be had here skips the test.

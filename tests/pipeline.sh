@@ -73,11 +73,6 @@ pipeline_stored() {
 	wait_for "$1" "$2" confirmed_at "$(wal_now)"
 }
 
-# standin METHOD PATH: the stand-in's control, without /_standin/.
-standin() {
-	curl -sS --noproxy '*' --fail-with-body -X "$1" "$STANDIN_URL/_standin/$2"
-}
-
 # clogged: the node hangs, and what the three hold and the pipes between them are full:
 # the reader does not read any more, and its walsender waits for it, again and again.
 clogged() {
