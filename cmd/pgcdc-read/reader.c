@@ -27,10 +27,10 @@
  * So many messages a second are dense: then they are let gather for a moment, which saves
  * this program, the server and the stages behind it a wake-up for each.  Not more than so
  * many of them: the server sends each in a packet of its own, and of a Unix socket 278 small
- * packets are the whole buffer, behind which the server waits.
+ * packets are the whole buffer, of larger ones 100, behind which the server waits.
  */
 #define DENSE         20000
-#define GATHER_UPTO   150
+#define GATHER_UPTO   60
 #define GATHER_MAX_NS 1000000
 
 #define SHUTDOWN_ASKS   200       /* so many reply requests in a row: two seconds of them */
