@@ -108,6 +108,7 @@ fault 'kind=item&status=400&id=bad&type=t&reason=r'
 stores "$(x index k bad '{}')" "$(x reject k 7 why)" "$(x reject - - why)" "$(x index 'A B' 1 '{}')"
 stored 'rejects'
 control DELETE fault >"$T/null"
+wait_for 'both of k are counted' 10 metric_is 2 rejected_total index=k
 labelled rejected_total index=k =2
 labelled rejected_total =1
 is "$(metric rejected_total 'index=A B')" 1 'of a name that is none'
