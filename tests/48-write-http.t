@@ -200,6 +200,22 @@ done
 
 openssl ec -in "$T/client.key" -aes128 -passout pass:s3cret -out "$T/client.locked" 2>/dev/null
 echo s3cret >"$T/key-password"
+# What is sent behind the handshake comes when the node has closed the connection already.
+cat >"$T/late.c" <<'EOT'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/socket.h>
+#include <unistd.h>
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
+	ssize_t (*real)(int, const void *, size_t, int) = dlsym(RTLD_NEXT, "send");
+	usleep(20000);
+	return real(fd, p, n, flags);
+}
+EOT
+late=
+[ -n "${PGCDC_TEST_SANITIZED:-}" ] || ! cc -shared -fPIC -o "$T/late.so" "$T/late.c" -ldl \
+    2>"$T/cc.log" || late=$T/late.so
 for version in '' --tls12; do
 	# shellcheck disable=SC2086
 	front "client$version" --tls "$T/good.chain" "$T/good.key" --client-ca "$T/ca.crt" $version
@@ -207,6 +223,12 @@ for version in '' --tls12; do
 	    --key "$T/client.key"
 	stored 'lets in'
 	tls 100 'none where one is wanted' "$FRONT" --cacert "$T/ca.crt"
+	says 'remedy="the node wants a client certificate' 'is said'
+	if [ -z "$late" ]; then
+		skip 'none, and what is sent comes late' 'cannot be made up'
+		continue
+	fi
+	LD_PRELOAD=$late tls 100 'none, and what is sent comes late' "$FRONT" --cacert "$T/ca.crt"
 	says 'remedy="the node wants a client certificate' 'is said'
 done
 tls 0 'a key with a password from a file' "$FRONT" --cacert "$T/ca.crt" --cert "$T/client.crt" \

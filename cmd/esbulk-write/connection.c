@@ -4,7 +4,7 @@
 
 #include "connection.h"
 #include "log.h"
-#include "pin.h"
+#include "tls.h"
 
 /* X509_verify_cert_error_string's numbers, as CURLINFO_SSL_VERIFYRESULT has them. */
 enum { NOT_YET_VALID = 9, EXPIRED = 10 };
@@ -12,7 +12,7 @@ enum { NOT_YET_VALID = 9, EXPIRED = 10 };
 int
 connection_check(const struct options *o)
 {
-	const char *why = o->pin.set ? pin_unusable() : NULL;
+	const char *why = o->pin.set ? tls_unusable() : NULL;
 
 	if (why != NULL) {
 		log_error("the fingerprint of the authority cannot be checked",
@@ -45,9 +45,10 @@ set_tls(struct connection *c, const struct options *o)
 		/* No other authority is looked at. */
 		curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-		if (pin_use(e, &o->pin, &c->pin_missed) != CURLE_OK)
-			return -1;
+		c->tls.pin = &o->pin;
 	}
+	if (tls_unusable() == NULL && tls_watch(e, &c->tls) != CURLE_OK)
+		return -1;
 	return set_text(e, CURLOPT_CAINFO, o->cacert) == CURLE_OK &&
 	        set_text(e, CURLOPT_SSLCERT, o->cert) == CURLE_OK &&
 	        set_text(e, CURLOPT_SSLKEY, o->key) == CURLE_OK &&
@@ -168,7 +169,8 @@ connection_begin(struct connection *c, const struct node *node, const struct req
 		list = add(list, c->login->authorization);
 	c->generation = c->login->generation;
 	c->error[0] = '\0';
-	c->pin_missed = false;
+	c->tls.pin_missed = false;
+	c->tls.alert = 0;
 	if (curl_easy_setopt(e, CURLOPT_HTTPHEADER, list) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_URL, head->url) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, node->target.unix_path) != CURLE_OK)
@@ -189,12 +191,25 @@ connection_relogin(struct connection *c)
  * What went wrong
  */
 
+static bool
+says(const struct connection *c, const char *words)
+{
+	return strcasestr(c->error, words) != NULL;
+}
+
 const char *
 connection_problem(const struct connection *c, CURLcode rc)
 {
-	if (c->pin_missed)
+	if (c->tls.pin_missed)
 		return "no certificate that the node shows has the fingerprint of "
 		       "--ca-fingerprint";
+	if (c->tls.alert != 0 && !says(c, "alert")) {
+		static struct buf words;
+
+		words.len = 0;
+		buf_printf(&words, "TLS alert of the node: %s", tls_alert(&c->tls));
+		return buf_cstr(&words);
+	}
 	return c->error[0] != '\0' ? c->error : curl_easy_strerror(rc);
 }
 
@@ -209,19 +224,13 @@ connection_cause(const struct connection *c, CURLcode rc)
 	return rc == CURLE_OPERATION_TIMEDOUT ? CAUSE_TIMEOUT : CAUSE_LOST;
 }
 
-static bool
-says(const struct connection *c, const char *words)
-{
-	return strcasestr(c->error, words) != NULL;
-}
-
 /* The node wants to know who we are, and closes the connection because we don't say. */
 static bool
 wants_certificate(const struct connection *c, CURLcode rc)
 {
-	return rc == CURLE_SSL_CLIENTCERT || says(c, "certificate required") ||
-	    says(c, "alert handshake failure") || says(c, "alert bad certificate") ||
-	    says(c, "alert unknown ca");
+	return rc == CURLE_SSL_CLIENTCERT || tls_wants_certificate(&c->tls) ||
+	    says(c, "certificate required") || says(c, "alert handshake failure") ||
+	    says(c, "alert bad certificate") || says(c, "alert unknown ca");
 }
 
 static bool
@@ -237,7 +246,7 @@ certificate_remedy(const struct connection *c)
 {
 	long result = 0;
 
-	if (c->pin_missed)
+	if (c->tls.pin_missed)
 		return "compare it with the one that Elasticsearch printed, or that openssl x509 "
 		       "-fingerprint -sha256 prints of its CA certificate";
 	curl_easy_getinfo(c->easy, CURLINFO_SSL_VERIFYRESULT, &result);

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "sigv4.h"
 #include "tally.h"
+#include "tls.h"
 
 /*
  * All that is between a request and a node: TLS, logins, proxies, time limits; and what
@@ -21,7 +22,7 @@ struct connection {
 	struct login *login;        /* shared by all, for it can change */
 	struct curl_slist *headers; /* of the request in flight */
 	unsigned generation;        /* of the login that it was sent with */
-	bool pin_missed;
+	struct tls tls;
 	struct buf *answer; /* where bodies go, see connection_collect */
 	size_t answer_max;
 	char error[CURL_ERROR_SIZE];

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 #include "metrics_http.h"
-#include "pin.h"
 #include "secret.h"
 #include "target.h"
 #include "template.h"
+#include "tls.h"
 
 /* The command line, checked.  Strings live as long as the program. */
 struct options {

@@ -6,12 +6,7 @@
 
 #include "buf.h"
 #include "hex.h"
-#include "pin.h"
-
-struct check {
-	const struct pin *pin;
-	bool *missed;
-};
+#include "tls.h"
 
 int
 pin_parse(struct pin *pin, const char *hex)
@@ -34,7 +29,7 @@ pin_parse(struct pin *pin, const char *hex)
 
 /* The library that is linked here must be the one that libcurl uses. */
 const char *
-pin_unusable(void)
+tls_unusable(void)
 {
 	const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
 	char *end;
@@ -68,14 +63,14 @@ pinned_of(const struct pin *pin, const STACK_OF(X509) * chain, X509 *leaf)
 static int
 verify(X509_STORE_CTX *store, void *arg)
 {
-	const struct check *c = arg;
-	X509 *pinned = pinned_of(c->pin, X509_STORE_CTX_get0_untrusted(store),
+	struct tls *t = arg;
+	X509 *pinned = pinned_of(t->pin, X509_STORE_CTX_get0_untrusted(store),
 	    X509_STORE_CTX_get0_cert(store));
 	STACK_OF(X509) * trusted;
 	int ok;
 
 	if (pinned == NULL) {
-		*c->missed = true;
+		t->pin_missed = true;
 		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
 		return 0;
 	}
@@ -94,22 +89,49 @@ verify(X509_STORE_CTX *store, void *arg)
 	return ok > 0;
 }
 
+static void
+on_alert(const SSL *ssl, int where, int alert)
+{
+	struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (t != NULL && where == SSL_CB_READ_ALERT && alert >> 8 == SSL3_AL_FATAL)
+		t->alert = alert & 0xff;
+}
+
 static CURLcode
 on_context(CURL *easy, void *context, void *arg)
 {
+	struct tls *t = arg;
+
 	(void)easy;
-	SSL_CTX_set_cert_verify_callback(context, verify, arg);
+	if (t->pin != NULL)
+		SSL_CTX_set_cert_verify_callback(context, verify, t);
+	SSL_CTX_set_app_data(context, t);
+	SSL_CTX_set_info_callback(context, on_alert);
 	return CURLE_OK;
 }
 
 CURLcode
-pin_use(CURL *easy, const struct pin *pin, bool *missed)
+tls_watch(CURL *easy, struct tls *t)
 {
-	struct check *c = xmalloc(sizeof(*c)); /* for good: a program has few handles */
 	CURLcode rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
 
-	*c = (struct check) { pin, missed };
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, c);
-	return rc;
+	return rc == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t) : rc;
+}
+
+bool
+tls_wants_certificate(const struct tls *t)
+{
+	return t->alert == SSL_AD_CERTIFICATE_REQUIRED || t->alert == SSL_AD_HANDSHAKE_FAILURE ||
+	    t->alert == SSL_AD_BAD_CERTIFICATE || t->alert == SSL_AD_UNKNOWN_CA;
+}
+
+const char *
+tls_alert(const struct tls *t)
+{
+	if (t->alert == 0)
+		return NULL;
+	/* OpenSSL 3.0 has no words for this one. */
+	return t->alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required"
+	                                               : SSL_alert_desc_string_long(t->alert);
 }
