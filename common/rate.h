@@ -12,8 +12,7 @@
 struct rate {
 	int64_t since; /* microseconds, monotonic */
 	uint64_t count;
-	uint64_t per_second; /* of the last full window */
-	bool dense;          /* it was */
+	bool dense; /* the last full window was */
 };
 
 /* n things came; says whether the stream is dense. */
@@ -25,8 +24,7 @@ rate_add(struct rate *r, uint64_t n, int64_t now, uint64_t dense_per_second)
 
 	r->count += n;
 	if (passed >= window) {
-		r->per_second = r->count * 1000000 / (uint64_t)passed;
-		r->dense = r->per_second >= dense_per_second;
+		r->dense = r->count * 1000000 / (uint64_t)passed >= dense_per_second;
 		r->since = now;
 		r->count = 0;
 	}

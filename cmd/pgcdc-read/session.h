@@ -101,6 +101,9 @@ struct reader {
 	uint64_t messages; /* taken since the last look at rate */
 	uint64_t taken;    /* in all */
 	struct rate rate;
+	uint64_t batch; /* taken since the last pause */
+	size_t batch_bytes;
+	long gather_ns; /* how long the last pause was; 0: there was none */
 	int64_t term_at;  /* when TERM came; 0: not yet */
 	const char *ended; /* reason of E; NULL: streaming */
 	int64_t drain_until;
