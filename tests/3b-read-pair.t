@@ -129,6 +129,11 @@ further() {
 }
 wait_for 'which are confirmed' 20 further
 kill -STOP "$READER"
+# What it was in the middle of is done before it stops.
+stopped() {
+	grep -q '^State:.T' "/proc/$READER/status"
+}
+wait_for 'the one that reads is stopped' 20 stopped
 before=$(state_lsn pair)
 ack late
 kill -CONT "$late"
