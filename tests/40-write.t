@@ -607,6 +607,21 @@ for fixed in '' --fixed; do
 	holds_load 'and are stored'
 done
 
+# A few actions that it refuses are sent again, and the rest comes as fast as ever.
+for docs in 2000 100; do
+	fresh
+	fault 'kind=item&status=429&count=20'
+	writes 0 "200,000 actions, 20 of which are refused at first, $docs in a request" \
+	    --batch-docs $docs -vv
+	first=$(sed -n 's/.*msg="another pace" lanes=//p' "$T/err" | head -n 1 | cut -d ' ' -f 1)
+	if [ $docs -eq 100 ]; then
+		is "$first" 2 'a fifth of a request is too much'
+	else
+		ok 'a hundredth is not' [ "$first" != 2 ]
+	fi
+	holds_load 'and are stored'
+done
+
 # Actions without versions that have nothing to do with each other share requests.
 fresh
 awk 'BEGIN { print "[\"B\",\"0/1000\",0,7]"

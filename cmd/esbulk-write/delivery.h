@@ -64,7 +64,7 @@ struct lane {
 	/* The answer's errors: first of those to be tried again, and all of rejected items. */
 	const struct item *loud_item;
 	struct answer_error loud, retry;
-	bool pushed_back; /* some of them are 429 */
+	size_t pushed_back; /* bytes of those that are 429 */
 	struct buf rejects; /* see reject.h */
 	int64_t loud_since; /* 0: the lane has nothing of the kind */
 	/* Documents of items that were left waiting when the batch was formed. */

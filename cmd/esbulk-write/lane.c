@@ -11,6 +11,7 @@
 #define REFUSAL_MAX 2048 /* bytes of a refusal that are kept for the log */
 #define SECRET_MAX  8192 /* and so many are looked at, lest a part of a secret is left at the end */
 #define LIVE_LOOK   100  /* changes that are looked at together, at least */
+#define FEW         16   /* one in so many actions that a cluster refuses is not too much at a time */
 #define REJECTS_MAX ((size_t)64 * 1024) /* bytes of what rejected items' answers say */
 
 /*
@@ -43,7 +44,8 @@ on_item(void *arg, struct item *item, struct answer_error *e)
 	/* Too much to remember: it will be said once more. */
 	if (v == VERDICT_REJECT && lane->rejects.len >= REJECTS_MAX)
 		v = VERDICT_AGAIN;
-	lane->pushed_back |= e->status == 429;
+	if (e->status == 429)
+		lane->pushed_back += item->len;
 	item->status = (uint16_t)e->status;
 	item->verdict = (uint8_t)v;
 	if (v == VERDICT_REJECT) {
@@ -103,7 +105,7 @@ set_bulk(struct lane *lane)
 	lane->loud_item = NULL;
 	lane->loud.status = lane->retry.status = 0;
 	lane->rejects.len = 0;
-	lane->pushed_back = false;
+	lane->pushed_back = 0;
 	lane->answer = answer_new(&lane->sending, on_item, lane);
 	if (connection_signs(c))
 		body_hash(&lane->body, hash);
@@ -408,7 +410,7 @@ set_pace(struct lane *lane, CURLcode rc, long status, struct pace_answer *a, int
 	switch (rc) {
 	case CURLE_OK:
 		if (status == HTTP_OK)
-			a->refused = lane->pushed_back;
+			a->refused = lane->pushed_back > a->bytes / FEW;
 		else if (status == 429 || status == 503 || status == 504)
 			a->refused = true;
 		else
