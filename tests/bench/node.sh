@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # node.sh -- (f) the three into a real node, which has all cores, with whoever feeds it; beside
 # the writer alone, from a file, and ready-made bulk files of the same lines sent by curl, as
-# many at a time as the writer has lanes.  Sourced.
+# many at a time as the writer has lanes; and beside such curl while pg_recvlogical reads the
+# same rows, for the server's work takes the node's cores too.  Sourced.
 
 lanes=4
 
@@ -31,19 +32,45 @@ are_stored() {
 	[ "$count" -eq "$rows" ] || fail "$1: the node has $count documents, not $rows"
 }
 
-# by_curl BYTES: with files of that size; not 0 if the node refused one of them.
+# node_begins, note_node LOAD: its CPU in between.
+node_cpu() {
+	awk '{ print ($14 + $15) / '"$(getconf CLK_TCK)"' }' "/proc/$(cat "$dir/node/pid")/stat"
+}
+node_begins() {
+	node_began=$(node_cpu)
+}
+note_node() {
+	note f "$1" "$turn" standin.cpu "$(calc %.2f "$(node_cpu) - $node_began")"
+}
+
+# by_curl LOAD BYTES [COMMAND...]: with files of that size, as LOAD, and the command beside it; not
+# 0 if the node refused one of them.
 by_curl() {
+	as=$1 bytes=$2
+	shift 2
 	rm -rf "$dir/answers"
 	mkdir "$dir/answers"
-	for file in "$dir/bulks/$1"/*; do
+	for file in "$dir/bulks/$bytes"/*; do
 		printf 'url = "%s"\nupload-file = "%s"\noutput = "%s"\n' \
 		    "$url/$bulk" "$file" "$dir/answers/${file##*/}"
 	done >"$dir/curl.config"
 	fresh_index
+	node_begins
+	beside=''
+	if [ $# -gt 0 ]; then
+		"$@" &
+		beside=$!
+		running="$running $beside"
+	fi
 	"$measure" "$dir/curl" curl -sS --noproxy '*' --parallel --parallel-immediate \
 	    --parallel-max $lanes -X POST -H 'Content-Type: application/x-ndjson' -H 'Expect:' \
 	    -K "$dir/curl.config" 2>"$dir/curl.log" </dev/null || fail 'curl failed'
-	for file in "$dir/bulks/$1"/*; do
+	if [ -n "$beside" ]; then
+		wait "$beside" || fail "what runs beside curl failed: $*"
+		running=${running% "$beside"}
+	fi
+	[ -z "$as" ] || note_node "$as"
+	for file in "$dir/bulks/$bytes"/*; do
 		if ! grep -q '^{"errors":false' "$dir/answers/${file##*/}"; then
 			grep -q '"status":429' "$dir/answers/${file##*/}" ||
 			    fail "curl: $(head -c 400 "$dir/answers/${file##*/}")"
@@ -55,31 +82,67 @@ by_curl() {
 
 by_write() {
 	fresh_index
+	node_begins
 	"$measure" "$dir/write" esbulk-write -u "$url" --lanes $lanes <"$dir/actions" 2>"$dir/write.log"
+	note_node write
 	are_stored esbulk-write
 }
 
+# Not noted in turn 0, when the node is warmed up.
 by_three() {
 	copy_slot turn
 	fresh_index
+	server_begins
+	node_begins
 	pipeline turn --endpos "$end"
-	server_cpu >"$dir/sql.out"
+	if [ "$turn" -gt 0 ]; then
+		note_node three
+		note_server f three "$turn"
+	else
+		server_cpu >"$dir/sql.out"
+	fi
 	drop_slot turn
 	are_stored 'the three'
+}
+
+# curl_is_taken LOAD [COMMAND...]: until the node takes all, for curl sends nothing again.
+curl_is_taken() {
+	into=$1
+	shift
+	until by_curl "$into" "$size" "$@"; do
+		note f "$into" "$turn" refused 1
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || fail 'the node refuses what curl sends'
+		say 'the node refused what curl sent: once more'
+	done
+}
+
+# pg_recvlogical, with a slot of its own, for it moves that on.
+plain_beside() {
+	copy_slot turn
+	plain "$measure" "$dir/plain" 2>"$dir/plain.log"
+	server_cpu >"$dir/sql.out"
+	drop_slot turn
 }
 
 into_node() {
 	case $1 in
 	curl)
-		# Under pressure the node refuses some by 429, and curl does not send them again.
-		until by_curl "$size"; do
-			note f curl "$turn" refused 1
-			tries=$((tries - 1))
-			[ $tries -gt 0 ] || fail 'the node refuses what curl sends'
-			say 'the node refused what curl sent: once more'
-		done
+		curl_is_taken curl
 		note f curl "$turn" wall "$(field curl 1)"
 		note_program f curl "$turn" curl
+		;;
+	both)
+		# shellcheck disable=SC2034 # of plain
+		plain_file=/dev/null
+		server_begins
+		curl_is_taken both plain_beside
+		note_server f both "$turn"
+		# Until both are done.
+		note f both "$turn" wall \
+		    "$(printf '%s\n' "$(field curl 1)" "$(field plain 1)" | sort -n | tail -n 1)"
+		note_program f both "$turn" curl
+		note_program f both "$turn" plain
 		;;
 	write)
 		by_write
@@ -102,13 +165,14 @@ start_node() {
 # The size of files with which curl is fastest, by the last of three runs of each: until its
 # code is compiled the node is three times as slow.  Each lane is to have two of them at least.
 warm_up() {
-	for turn in 1 2 3; do
+	turn=0
+	for warm in 1 2 3; do
 		by_three
 		for size in 1000000 2500000 5000000; do
 			files=$(find "$dir/bulks/$size" -type f | wc -l)
 			[ $size -eq 1000000 ] || [ "$files" -ge $((lanes * 2)) ] || continue
-			if by_curl $size; then
-				echo "$(field curl 1) $size" >>"$dir/warm.$turn"
+			if by_curl '' $size; then
+				echo "$(field curl 1) $size" >>"$dir/warm.$warm"
 			fi
 		done
 	done
@@ -139,7 +203,7 @@ nodes() {
 	turn=0 tries=5
 	while [ $turn -lt "$turns" ]; do
 		turn=$((turn + 1))
-		by_turns into_node curl write three
+		by_turns into_node curl both write three
 	done
 	"$tests/search-node" stop "$dir/node"
 	drop_slot bench
