@@ -12,14 +12,14 @@ import gzip
 import json
 import os
 import random
-import re
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import zlib
+
+import liars
 
 LIMIT_S, LIMIT_KB = 60, 65536
 UNITS = 6
@@ -113,22 +113,12 @@ LIES = [no_http, no_status, version, nothing, empty, no_content, garbage, cut_he
 CHANGES = ["fewer", "more", "none", "ops", "status", "types", "reason"]
 
 
-class Cluster:
+class Cluster(liars.Liar):
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.lies = self.random.randrange(1, 4)
         self.told, self.stored, self.lock = [], set(), threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        super().__init__()
 
     def serve(self, client):
         client.settimeout(20)
@@ -175,14 +165,6 @@ class Cluster:
         return False
 
 
-def peak(pid):
-    try:
-        with open("/proc/%d/status" % pid, encoding="ascii") as status:
-            return int(re.search(r"VmHWM:\s*(\d+)", status.read())[1])
-    except (OSError, TypeError):
-        return 0
-
-
 def once(seed, directory):
     """What is wrong, or None; and what happened."""
     cluster = Cluster(seed)
@@ -192,14 +174,7 @@ def once(seed, directory):
         writer = subprocess.Popen(
             ["esbulk-write", "-u", "http://127.0.0.1:%d" % cluster.port, "--timeout", "2", "--give-up", "1",
              "--batch-docs", "4", "--lanes", "1", "--dead-letter", letters], stdin=frames, stderr=err)
-        until, most = time.monotonic() + LIMIT_S, 0
-        while writer.poll() is None and time.monotonic() < until:
-            most = max(most, peak(writer.pid))
-            time.sleep(0.01)
-        hangs = writer.poll() is None
-        if hangs:
-            writer.kill()
-        status = writer.wait()
+        status, hangs, most = liars.watch(writer, LIMIT_S)
         err.seek(0)
         said = err.read()
     cluster.listener.close()

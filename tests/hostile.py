@@ -11,7 +11,6 @@ be.  The reader may have what it needs in the end (0), or end with 100 or 111; w
 """
 import os
 import random
-import re
 import socket
 import struct
 import subprocess
@@ -19,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import liars
 
 KINDS = ("byte", "byte", "longer", "shorter", "huge", "negative", "letter", "inner", "cut", "noise",
          "twice", "swap", "empty")
@@ -34,32 +35,20 @@ def read_exactly(sock, n):
     return data
 
 
-class Liar:
+class Server(liars.Liar):
     """Listens; lies once, on the first replication connection."""
 
     def __init__(self, port, seed):
-        self.port = port
+        self.real = port
         self.random = random.Random(seed)
         self.kind = self.random.choice(KINDS)
         self.at = self.random.randrange(1, 60)
         self.done = False
         self.what = "nothing"
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(20)
-        self.own_port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        super().__init__()
 
     def serve(self, client):
-        server = socket.create_connection(("127.0.0.1", self.port))
+        server = socket.create_connection(("127.0.0.1", self.real))
         try:
             # SSLRequest and its like come before the startup packet; they are refused.
             while True:
@@ -139,34 +128,18 @@ class Liar:
         return message
 
 
-def peak(pid):
-    try:
-        with open("/proc/%d/status" % pid, encoding="ascii") as status:
-            return int(re.search(r"VmHWM:\s*(\d+)", status.read())[1])
-    except (OSError, TypeError):
-        return 0
-
-
 def once(port, seed, directory):
     """What is wrong, or None; and what happened."""
-    liar = Liar(port, seed)
+    liar = Server(port, seed)
     frames = os.path.join(directory, "frames")
     subprocess.run(["psql", "-XAtqc", "SELECT pg_copy_logical_replication_slot('base', 'hostile')"],
                    check=True, stdout=subprocess.DEVNULL)
     with open(os.path.join(directory, "err"), "w+", encoding="utf-8", errors="replace") as err:
         reader = subprocess.Popen(
             ["pgcdc-read", "-d", "host=127.0.0.1 port=%d sslmode=disable gssencmode=disable"
-             % liar.own_port, "-s", "hostile", "-p", "p", "-o", frames, "--until-caught-up"],
+             % liar.port, "-s", "hostile", "-p", "p", "-o", frames, "--until-caught-up"],
             stderr=err)
-        until = time.monotonic() + 30
-        most = 0
-        while reader.poll() is None and time.monotonic() < until:
-            most = max(most, peak(reader.pid))
-            time.sleep(0.01)
-        hangs = reader.poll() is None
-        if hangs:
-            reader.kill()
-        status = reader.wait()
+        status, hangs, most = liars.watch(reader, 30)
         err.seek(0)
         said = [line for line in err.read().splitlines() if " error " in line or " warn " in line]
     liar.listener.close()
