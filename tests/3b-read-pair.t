@@ -5,6 +5,8 @@
 
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=metrics.sh
+. "$(dirname "$0")/metrics.sh"
 
 own_pg
 pg_db
@@ -140,6 +142,41 @@ kill -CONT "$late"
 wait_for 'the other one stands by' 20 logged late 'standing by'
 kill -TERM "$late"
 wait_exit 'it takes the late ack, and ends' 20 "$late" 0
+is "$(state_lsn pair)" "$before" 'the state file stays where it was'
+kill -CONT "$READER"
+ends 'the other one ends' "$READER"
+
+# shellcheck disable=SC2034 # of metric_is
+METRICS=pgcdc_read_ SOCKET=$T/far.metrics
+# The same, but it cannot know that the slot is another's: its connection is dead, and nobody said so.
+: >"$T/net.commands"
+bg proxy "$PYTHON" "$TOP/tests/proxy.py" "$T/net.port" "$T/net.commands" "$PGPORT"
+wait_for 'a proxy' 20 test -s "$T/net.port"
+bg far sh -c "exec env PGPORT=$(cat "$T/net.port") pgcdc-read -s pair -p p -a '$T/far.sock' \
+    --state '$T/pair.state' --metrics '$T/far.metrics' >'$T/far.frames'"
+far=$BG_PID
+client far
+id7=$(insert)
+wait_for 'a row that is not acked' 20 has far "$id7"
+start fourth pair --state "$T/pair.state"
+wait_for 'another reader stands by' 20 logged fourth 'standing by'
+echo freeze >>"$T/net.commands"
+wait_for 'nothing gets through any more' 20 logged proxy freeze
+sql "SELECT pg_terminate_backend($(walsender pair))" >"$T/null"
+wait_for 'it takes over, with that row' 20 has fourth "$id7"
+id8=$(insert)
+wait_for 'and the next one' 20 has fourth "$id8"
+fourth_further() {
+	[ "$(state_lsn pair)" = "$(last_c fourth)" ] || stored fourth pair
+}
+wait_for 'which are confirmed' 20 fourth_further
+kill -STOP "$READER"
+wait_for 'the one that reads is stopped' 20 stopped
+before=$(state_lsn pair)
+ack far
+wait_for 'it takes the late ack' 20 metric_is 0 units_open
+kill -TERM "$far"
+wait_exit 'it ends' 20 "$far" 0
 is "$(state_lsn pair)" "$before" 'the state file stays where it was'
 kill -CONT "$READER"
 ends 'the other one ends' "$READER"

@@ -33,19 +33,32 @@ confirm_stored(const struct reader *r)
 
 /*
  * While this reader does not have the slot another one may have it, and keep the same file: what
- * that one stored stands.
+ * that one stored stands.  This one may not know yet that it has the slot no more: it was stopped,
+ * or the network between is.  So the server is asked, and only what comes from it a while later
+ * says that the slot is still this reader's, and the file wrong.
  */
 static bool
-another_went_on(const struct reader *r, uint64_t lsn)
+another_went_on(struct reader *r, uint64_t lsn, int64_t now)
 {
 	struct state file = { 0 };
 	bool it_did;
 
-	if (r->state.path == NULL || session_streams(r))
+	if (r->state.path == NULL)
 		return false;
 	it_did = state_load(&file, r->state.path) == 0 && file.exists && file.acked > lsn;
 	state_free(&file);
-	return it_did;
+	if (!it_did || !session_streams(r)) {
+		r->ahead_since = 0;
+		return it_did;
+	}
+	if (r->ahead_since == 0)
+		r->ahead_since = now;
+	if (r->received_at < r->ahead_since + SECOND_US)
+		return true;
+	log_warn("the state file is ahead, of which the server knows nothing: it is written anew",
+	    kv_str("file", r->state.path), kv_lsn("acked", lsn));
+	r->ahead_since = 0;
+	return false;
 }
 
 /*
@@ -62,7 +75,7 @@ move_flush(struct reader *r, int64_t now, bool at_once)
 	if (r->state.path != NULL && !at_once && now - r->last_save < CONFIRM_US)
 		return 0;
 	r->last_save = now;
-	if (another_went_on(r, lsn))
+	if (another_went_on(r, lsn, now))
 		return 0;
 	r->state.acked = lsn;
 	if (state_save(&r->state) != 0)
@@ -123,7 +136,7 @@ static bool
 asks(const struct reader *r, int64_t now)
 {
 	return ((r->o->until_caught_up || r->snapshot.awaits_stream) && r->ended == NULL) ||
-	    is_silent(r, now);
+	    r->ahead_since != 0 || is_silent(r, now);
 }
 
 int64_t

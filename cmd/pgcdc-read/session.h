@@ -87,6 +87,7 @@ struct reader {
 	uint64_t flush_lsn; /* what is confirmed to the server */
 	uint64_t sent_flush;
 	int64_t last_status, last_save, last_sync;
+	int64_t ahead_since;   /* the state file is ahead of what is to be saved; 0: it is not */
 	int64_t status_interval;
 	bool reply_wanted;
 	uint64_t asked_lsn; /* of the last keepalive that wanted a reply */
