@@ -203,12 +203,13 @@ units: $(UNIT)
 
 # The unit tests but the sandbox's, in which memcheck cannot work: what is neither freed nor
 # known any more when they end is a leak.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,indirect \
+	--errors-for-leak-kinds=definite,indirect --error-exitcode=99
 valgrind:
 	sh tests/deps valgrind
 	$(MAKE) tests
-	prove --norc --timer -j"$$(nproc)" -e 'timeout 900 valgrind -q --leak-check=full \
-	    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
-	    --error-exitcode=99' $(filter-out %/unit-sandbox,$(UNIT))
+	prove --norc --timer -j"$$(nproc)" -e 'timeout 900 $(VALGRIND)' \
+	    $(filter-out %/unit-sandbox,$(UNIT))
 
 coverage:
 	sh tests/deps coverage
