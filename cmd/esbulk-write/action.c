@@ -38,7 +38,8 @@ legal_id(struct frame_str s)
 static bool
 legal_pattern(struct frame_str s)
 {
-	if (!legal_name(s, "\\/?\"<>|,#:") || s.ptr[0] == '*' || !utf8_valid(s.ptr, s.len))
+	if (s.ptr == NULL || !legal_name(s, "\\/?\"<>|,#:") || s.ptr[0] == '*' ||
+	    !utf8_valid(s.ptr, s.len))
 		return false;
 	return s.ptr[0] != '.' || memchr(s.ptr, '*', s.len) == NULL;
 }

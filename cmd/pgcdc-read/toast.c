@@ -116,7 +116,7 @@ hand_over(struct fetch *w, const struct queued *q, void (*emit)(void *, struct r
 	struct row *row = &w->row;
 
 	fetch_read(w, q);
-	if (q->lacking && q->relation != NULL && w->t->late != NULL &&
+	if (q->lacking && w->t->late != NULL &&
 	    (q->fate == GONE || (q->fate == FOUND && q->other)))
 		w->t->late(w->t->wants_arg, q->relation->relid, q->fate == GONE);
 	if (q->lacking && q->fate == FOUND)
