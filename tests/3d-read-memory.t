@@ -92,14 +92,17 @@ exits 111 'a full disk' sh -c "{
     } | cat >/dev/null
     exit \$(cat '$T/status')"
 like "$(cat "$T/err")" 'cannot write to a file of the spool.*of="transactions in progress" dir=.*remedy=' 'which is said'
+# Behind this slot there is nothing that would be spooled before.
+sql "SELECT pg_create_logical_replication_slot('${ID}_fresh', 'pgoutput')" >"$T/null"
 exits 111 'a full disk while tables are loaded' sh -c "{
 	ulimit -f 64
-	pgcdc-read -s $ID -p $ID --spool-dir '$T/spool' --snapshot only --snapshot-tables t \
+	pgcdc-read -s ${ID}_fresh -p $ID --spool-dir '$T/spool' --snapshot only --snapshot-tables t \
 	    --snapshot-chunk-bytes 1000000000
 	echo \$? >'$T/status'
     } | cat >/dev/null
     exit \$(cat '$T/status')"
 like "$(cat "$T/err")" 'cannot write to a file of the spool.*of="what is loaded"' 'which is said'
+sql "SELECT pg_drop_replication_slot('${ID}_fresh')" >"$T/null"
 exits 0 'the slot is where it was' sh -c "pgcdc-read -s $ID -p $ID --until-caught-up |
     pgcdc-cat | grep -c '^.\"I' | grep -qx $((rows + 2))"
 for folder in "$T/none" /proc; do
