@@ -102,6 +102,7 @@ class Test:
         self.troubles = Troubles(self)
         self.largest = 0
         self.reloaded = False
+        self.refused_until = 0
         self.waits = 0
 
     def wrong(self, text):
@@ -116,10 +117,16 @@ class Test:
     def count(self, name, n):
         print("count %s %d" % (name, n), flush=True)
 
-    def map(self, more=""):
+    def map(self, more="", refused=False):
+        if refused or self.refused_until > time.monotonic():
+            self.refused_until = time.monotonic() + (60 if refused else 10)
         with open(self.dir + "/mapping.new", "w", encoding="utf-8") as mapping:
             mapping.write(self.tables.mapping() + more)
         os.rename(self.dir + "/mapping.new", self.dir + "/mapping.yml")
+
+    def refused(self):
+        """Was the mapping wrong a short while ago?"""
+        return time.monotonic() < self.refused_until
 
     def configure(self):
         r = self.random
@@ -180,7 +187,8 @@ class Test:
             self.wrong("the supervisor does not end")
             process.kill()
             process.wait()
-        if process.returncode not in (0, 111, -signal.SIGKILL):
+        if process.returncode not in (0, 111, -signal.SIGKILL) and not (
+                process.returncode == 100 and self.refused()):
             self.wrong("the supervisor ended with %d" % process.returncode)
         self.map()  # the one that is refused while it runs would end it at the start
         self.waits = 0
@@ -189,6 +197,11 @@ class Test:
 
     def alive(self):
         process = self.supervisor.process
+        if process.poll() == 100 and self.refused() and not self.supervisor.ending:
+            # A stage that died while the file was wrong is not started again with it.
+            self.note("the supervisor ended with the wrong mapping")
+            self.again()
+            return
         if process.poll() is not None and not self.supervisor.ending:
             # No restart limit is set, so only what is permanent ends it.
             self.wrong("the supervisor ended by itself, with %d" % process.returncode)

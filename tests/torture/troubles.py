@@ -164,7 +164,7 @@ class Troubles:
             self.later(0.05, 0.1, self.again)
 
     def hup(self, refused=""):
-        self.test.map("nonsense: 1\n" if refused else "# again\n")
+        self.test.map("nonsense: 1\n" if refused else "# again\n", refused=bool(refused))
         # Before it minds signals it would be ended by that.
         if self.test.supervisor.pid("supervisor") == self.test.supervisor.process.pid:
             self.test.supervisor.signal(signal.SIGHUP)
