@@ -39,9 +39,6 @@ spools() {
 rss() {
 	sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$READER/status"
 }
-less() {
-	[ "$1" -lt "$2" ]
-}
 rss_below() {
 	[ "$(rss)" -lt "$1" ]
 }
@@ -76,7 +73,7 @@ last() {
 }
 wait_for 'the last row is there' 60 last
 diag "VmHWM: $(vmhwm "$READER") kB, $rows rows"
-ok 'in 24 MiB' less "$(vmhwm "$READER")" 24576
+below "$(vmhwm "$READER")" 24576 'in 24 MiB'
 kill "$READER"
 wait_exit 'the end' 30 "$READER" 0
 wait "$consumer"
@@ -118,10 +115,14 @@ wait_for 'the reader streams' 20 log_has 'msg="streaming"'
 before=$(rss)
 sql "INSERT INTO large SELECT 1, repeat('0123456789abcdef', $mib * 65536)" &
 wait_for 'a large row makes a large process' 120 not rss_below $((before + mib * 1024))
-wait_for 'which gives the memory back' 120 rss_below $((before + 8192))
+if [ -n "${PGCDC_TEST_SANITIZED:-}" ]; then
+	skip 'which gives the memory back' 'sanitizers keep what is freed'
+else
+	wait_for 'which gives the memory back' 120 rss_below $((before + 8192))
+fi
 sql "INSERT INTO large VALUES (2, 'small')"
 diag "VmHWM: $(vmhwm "$READER") kB, a value of $mib MiB"
-ok 'it was about three times the row' less "$(vmhwm "$READER")" $((before + mib * 1024 * 33 / 10))
+below "$(vmhwm "$READER")" $((before + mib * 1024 * 33 / 10)) 'it was about three times the row'
 kill "$READER"
 wait_exit 'the end' 30 "$READER" 0
 wait "$consumer"
