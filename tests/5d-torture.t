@@ -94,7 +94,7 @@ for seed in $seeds; do
 	fi
 	PGDATABASE=postgres sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
 	    WHERE database = '$db'" >"$T/null"
-	PGDATABASE=$db sql "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts
+	PGDATABASE=$db sql "SELECT format('ROLLBACK PREPARED %L;', gid) FROM pg_prepared_xacts
 	    WHERE database = '$db'" >"$T/prepared"
 	PGDATABASE=$db psql -Xqf "$T/prepared"
 	PGDATABASE=postgres sql "DROP DATABASE $db WITH (FORCE)"
