@@ -261,19 +261,28 @@ class Test:
 
     def wait(self, condition):
         until = time.monotonic() + self.bound
+        tables = self.tables_state()
         while not condition():
             self.alive()
+            # A load may be slow, by its --snapshot-max-rate, if it goes on.
+            if self.tables_state() != tables:
+                tables = self.tables_state()
+                until = max(until, time.monotonic() + self.bound / 2)
             if self.failed or time.monotonic() > until:
                 return False
             time.sleep(0.1)
         return True
 
-    def loaded(self):
+    def tables_state(self):
+        """What the state file says of tables; of none if there is no file."""
         try:
             with open("%s/run/%s.state" % (self.dir, self.name), encoding="ascii") as state:
-                lines = [line for line in state if line.startswith("table ")]
+                return [line for line in state if line.startswith("table ")]
         except FileNotFoundError:
-            return False
+            return []
+
+    def loaded(self):
+        lines = self.tables_state()
         return (lines != [] or self.snapshot == "never") and all(line.rstrip().endswith(" loaded") for line in lines)
 
     def drain(self):
