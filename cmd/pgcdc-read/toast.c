@@ -114,19 +114,20 @@ static void
 hand_over(struct fetch *w, const struct queued *q, void (*emit)(void *, struct row *), void *arg)
 {
 	struct row *row = &w->row;
+	bool lacking = q->lacking && q->relation != NULL; /* one has the other */
 
 	fetch_read(w, q);
-	if (q->lacking && w->t->late != NULL &&
+	if (lacking && w->t->late != NULL &&
 	    (q->fate == GONE || (q->fate == FOUND && q->other)))
 		w->t->late(w->t->wants_arg, q->relation->relid, q->fate == GONE);
-	if (q->lacking && q->fate == FOUND)
+	if (lacking && q->fate == FOUND)
 		complete(row, q, w->lacks, &w->large);
-	if (q->lacking && q->fate == GONE) {
+	if (lacking && q->fate == GONE) {
 		if (row->old_part == 0)
 			return;
 		row->letter = 'D';
 	}
-	if (q->lacking && q->fate == UNKNOWN && w->t->unknown != NULL)
+	if (lacking && q->fate == UNKNOWN && w->t->unknown != NULL)
 		w->t->unknown(w->t->wants_arg, q->relation->relid);
 	emit(arg, row);
 }
