@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 need_pg
+own_pg
 pg_db
 sql "CREATE TABLE t (id int PRIMARY KEY, name text, doc jsonb); CREATE PUBLICATION p FOR TABLE t;
 SELECT pg_create_logical_replication_slot('base', 'pgoutput')" >"$T/null"
