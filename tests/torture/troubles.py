@@ -121,7 +121,8 @@ class Troubles:
     def cease(self):
         """All of them; but what was frozen may stay so, and be noticed."""
         while self.ends:
-            self.ends.pop()[1]()
+            # The oldest: one that waits for another, such as a stopped process, comes again behind it.
+            self.ends.pop(0)[1]()
             time.sleep(0.01)
         self.test.node.calm()
         for proxy in self.test.proxies.values():
