@@ -21,8 +21,13 @@ stores() {
 	seq=$((seq + 1))
 	gives "$(u "$seq" "$@")"
 }
+# stored WHAT: the unit that was given last; /status and /metrics both say so.
+both_say() {
+	status_is '[.units_open, .lsn.acked] | join(" ")' "0 0/${seq}030" &&
+	    metric_is 0 units_open && metric_is $((0x${seq}030)) acked_lsn
+}
 stored() {
-	wait_for "$1" 30 status_is '[.units_open, .lsn.acked] | join(" ")' "0 0/${seq}030"
+	wait_for "$1" 30 both_say
 }
 t() {
 	printf '["X","delete",16401,null,null,null,null,null,{"truncate":{"index":"%s"}}]\n' "$1"
