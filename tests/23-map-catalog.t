@@ -268,7 +268,9 @@ sql "DROP DATABASE ${ID}_ascii"
 psql -Xq <<'SQL' >locked 2>&1 &
 BEGIN; LOCK TABLE pg_catalog.pg_range; SELECT 'locked';
 DO $$ BEGIN FOR i IN 1..600 LOOP
-	EXIT WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE NOT granted AND relation = 3541);
+	PERFORM pg_catalog.pg_stat_clear_snapshot();
+	EXIT WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = 'pgcdc-map'
+	    AND wait_event_type = 'Lock' AND datname = current_database());
 	PERFORM pg_catalog.pg_sleep(0.1);
 END LOOP; END $$;
 SELECT 'begun before its query: ' || (xact_start < query_start)::text FROM pg_catalog.pg_stat_activity

@@ -75,6 +75,9 @@ for unit in 1 2 3 4 5 6; do
 done
 # One that is streamed in progress, and spooled.
 sql "INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1000, 1500) i"
+# libgssapi crashes where it gets no memory, which is not what is looked at here.
+PGGSSENCMODE=disable
+export PGGSSENCMODE
 faults read "$@" -- --until-caught-up --spool-mem 65536
 mv "$T/read.tap" "$T/read-stream.tap"
 faults read "$@" -- --until-caught-up --snapshot initial
