@@ -369,10 +369,25 @@ sql "SELECT pg_replication_slot_advance('ack', pg_current_wal_lsn())" >"$T/null"
 sql "INSERT INTO t (v) VALUES ('waits')"
 mkfifo "$T/idle"
 exec 6<>"$T/idle"
+# holds N: does session N hold a place?  One that is refused, as where a session before it is not
+# gone yet, tries again.
+holds() {
+	logged "idle$1" '^held$' && return
+	if logged "idle$1" FATAL; then
+		sessions=${sessions% *}
+		hold "$1"
+	fi
+	return 1
+}
+hold() {
+	: >"$T/idle$1.log"
+	alone "idle$1" psql -XAtq -c "SELECT 'held'" -f "$T/idle" 6<&-
+	sessions="$sessions $BG_PID"
+}
 sessions=''
 for i in 1 2 3 4 5; do
-	alone "idle$i" psql -XAtq -f "$T/idle" 6<&-
-	sessions="$sessions $BG_PID"
+	hold "$i"
+	_until 20 holds "$i" || bail "no session $i"
 done
 no_place() {
 	! psql -XAtqc 'SELECT 1' >"$T/null" 2>&1
