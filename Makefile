@@ -78,7 +78,7 @@ $(B)/bin/pgcdc-read: $(READ) $(COMMON)
 	$(LINK) $(READ) $(COMMON) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
 $(B)/bin/pgcdc-map: $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(MAP) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(MAP) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm -ldl
 $(B)/bin/esbulk-write: $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(WRITE) $(COMMON) -lcurl -lmicrohttpd -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm
@@ -109,12 +109,12 @@ $(B)/tests/pace: $(B)/obj/tests/bench/pace.o
 	$(LINK) $^ -lpq
 $(B)/tests/expr: $(EXPR) $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(EXPR) $(filter-out %/pgcdc-map/main.o,$(MAP)) $(COMMON) -lyaml -lmsgpackc -lbsd -lmd -lm -ldl
 # A unit test is linked with common/, and by its name with a program's modules: map_*.c,
 # read_*.c, write_*.c.
 $(B)/tests/unit-map_%: $(B)/obj/tests/unit/map_%.o $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm -ldl
 $(B)/tests/unit-read_%: $(B)/obj/tests/unit/read_%.o $(READ) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) $(filter-out %/main.o,$^) -lpq -lmicrohttpd -lmsgpackc -lbsd -lm
@@ -130,7 +130,7 @@ FUZZ_SHARED = $(B)/obj/tests/fuzz/support.o $(REPLAY)
 $(B)/tests/fuzz-map_%: $(B)/obj/tests/fuzz/map_%.o $(B)/obj/tests/fuzz/actions.o $(FUZZ_SHARED) \
 	    $(MAP) $(COMMON)
 	@mkdir -p $(@D)
-	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lpq -lyaml -lmsgpackc -lbsd -lmd -lm
+	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lyaml -lmsgpackc -lbsd -lmd -lm -ldl
 $(B)/tests/fuzz-write_%: $(B)/obj/tests/fuzz/write_%.o $(FUZZ_SHARED) $(WRITE) $(COMMON)
 	@mkdir -p $(@D)
 	$(LINK) -Wl,--wrap=log_event $(filter-out %/main.o,$^) -lcurl -lmicrohttpd -lssl -lcrypto -lz -lyajl -lmsgpackc -lbsd -lm

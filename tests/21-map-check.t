@@ -38,6 +38,20 @@ exits 0 'a rule with old values is good' pgcdc-map -m m.yml --check
 is "$(cat "$T/err")" 'm.yml:4:22: warning: "old" needs REPLICA IDENTITY FULL on "public.users": with another one, old values outside the identity are null' \
     'and what they need is said beforehand'
 
+# libpq is for the catalog alone.
+mkdir lib
+: >lib/libpq.so.5
+printf 'tables: [{table: a.b, index: c}]\n' >m.yml
+for options in --check --explain --template '--list tables'; do
+	# shellcheck disable=SC2086
+	exits 100 "$options without libpq" \
+	    env LD_LIBRARY_PATH="$T/lib" pgcdc-map -m m.yml $options -d dbname=none
+	like "$(cat err)" ' error .*cannot load libpq.* library=libpq\.so\.5 error=' 'says so'
+done
+printf '%s\n' '["H",{"v":1}]' '["E","0/1","done"]' | pgcdc-cat --pack >frames
+# shellcheck disable=SC2016
+exits 0 'mapping needs none' env LD_LIBRARY_PATH="$T/lib" sh -c 'pgcdc-map -m m.yml <frames'
+
 # What is wrong --------------------------------------------------------------------
 
 # says TEXT DESCRIPTION: --check of m.yml says it, and that is all.

@@ -68,13 +68,13 @@ take_table(struct catalog_table *t, const PGresult *res, int row)
 		.delete = catalog_bool(res, row, T_DELETE),
 		.truncate = catalog_bool(res, row, T_TRUNCATE),
 		.different_lists = catalog_bool(res, row, T_LISTS),
-		.partitioned = *PQgetvalue(res, row, T_KIND) == 'p' };
+		.partitioned = *pq.getvalue(res, row, T_KIND) == 'p' };
 	rel->relid = catalog_oid(res, row, T_OID);
 	rel->schema = catalog_text(res, row, T_SCHEMA);
 	rel->table = catalog_text(res, row, T_NAME);
 	buf_printf(&name, "%s.%s", rel->schema, rel->table);
 	rel->name = buf_cstr(&name);
-	rel->identity = *PQgetvalue(res, row, T_IDENTITY);
+	rel->identity = *pq.getvalue(res, row, T_IDENTITY);
 }
 
 static void
@@ -94,9 +94,9 @@ take_column(struct catalog *c, const PGresult *res, int row)
 	rel->column[n] =
 	    (struct relation_column) { .name = catalog_text(res, row, C_NAME),
 		    .in_identity = rel->identity == 'f' };
-	t->column[n] = (struct catalog_column) { .number = (int)strtol(PQgetvalue(res, row, C_NUMBER), NULL, 10),
+	t->column[n] = (struct catalog_column) { .number = (int)strtol(pq.getvalue(res, row, C_NUMBER), NULL, 10),
 		.type = catalog_type(c, catalog_oid(res, row, C_TYPE)),
-		.typmod = (int32_t)strtol(PQgetvalue(res, row, C_TYPMOD), NULL, 10),
+		.typmod = (int32_t)strtol(pq.getvalue(res, row, C_TYPMOD), NULL, 10),
 		.not_null = catalog_bool(res, row, C_NOT_NULL),
 		.toastable = catalog_bool(res, row, C_TOAST) };
 }
@@ -143,7 +143,7 @@ take_index(struct catalog *c, const PGresult *res, int row)
 		.partial = catalog_bool(res, row, I_PARTIAL),
 		.expressions = catalog_bool(res, row, I_EXPRESSIONS),
 		.nulls_not_distinct = catalog_bool(res, row, I_NULLS) };
-	take_index_columns(t, PQgetvalue(res, row, I_COLUMNS), index);
+	take_index_columns(t, pq.getvalue(res, row, I_COLUMNS), index);
 	/* As RelationGetIndexList has it: a deferrable key identifies nothing. */
 	identity = rel->identity == 'd' ? index->primary && !index->deferrable
 					: rel->identity == 'i' && catalog_bool(res, row, I_IDENTITY);
@@ -171,14 +171,14 @@ read_tables(struct catalog *c, const char *const *publications, const char *attn
 	buf_printf(&sql, tables_sql, attnames);
 	status = catalog_query(
 	    c, buf_cstr(&sql), "cannot look up the published tables", 1, publications, &res);
-	c->table = xcalloc(status == CATALOG_OK ? (size_t)PQntuples(res) : 0, sizeof(*c->table));
-	for (int row = 0; res != NULL && row < PQntuples(res); row++) {
+	c->table = xcalloc(status == CATALOG_OK ? (size_t)pq.ntuples(res) : 0, sizeof(*c->table));
+	for (int row = 0; res != NULL && row < pq.ntuples(res); row++) {
 		struct catalog_table *t = &c->table[c->tables++];
 
 		take_table(t, res, row);
 		oidmap_put(&c->by_relid, t->relation->relid, t);
 	}
-	PQclear(res);
+	pq.clear(res);
 	buf_free(&sql);
 	return status;
 }
@@ -194,9 +194,9 @@ read_rows(struct catalog *c, const char *const *publications, const char *attnam
 
 	buf_printf(&sql, sql_format, attnames, by_version);
 	status = catalog_query(c, buf_cstr(&sql), what, 1, publications, &res);
-	for (int row = 0; res != NULL && row < PQntuples(res); row++)
+	for (int row = 0; res != NULL && row < pq.ntuples(res); row++)
 		take(c, res, row);
-	PQclear(res);
+	pq.clear(res);
 	buf_free(&sql);
 	return status;
 }
@@ -212,11 +212,11 @@ read_absent(struct catalog *c, const char *const *publications)
 	enum catalog_status status =
 	    catalog_query(c, sql, "cannot look up the publications", 1, publications, &res);
 
-	for (int row = 0; res != NULL && row < PQntuples(res); row++) {
+	for (int row = 0; res != NULL && row < pq.ntuples(res); row++) {
 		c->absent = xrealloc(c->absent, (c->absents + 1) * sizeof(*c->absent));
 		c->absent[c->absents++] = catalog_text(res, row, 0);
 	}
-	PQclear(res);
+	pq.clear(res);
 	return status;
 }
 
@@ -245,7 +245,7 @@ catalog_read(struct catalog *c, const char *conninfo, const char *publications)
 	status = catalog_connect(c, conninfo);
 	if (status != CATALOG_OK)
 		return status;
-	version = PQserverVersion(c->conn);
+	version = pq.serverVersion(c->conn);
 	attnames = version >= 150000 ? "t.attnames" : "NULL::name[]";
 	status = read_absent(c, values);
 	if (status == CATALOG_OK)
@@ -273,8 +273,8 @@ catalog_read(struct catalog *c, const char *conninfo, const char *publications)
 static enum catalog_absence
 absence_of(const struct catalog *c, const PGresult *res, const char **other)
 {
-	for (int row = 0; row < PQntuples(res); row++) {
-		const struct catalog_table *t = PQgetisnull(res, row, 2)
+	for (int row = 0; row < pq.ntuples(res); row++) {
+		const struct catalog_table *t = pq.getisnull(res, row, 2)
 		    ? NULL
 		    : catalog_table(c, catalog_oid(res, row, 2));
 
@@ -283,7 +283,7 @@ absence_of(const struct catalog *c, const PGresult *res, const char **other)
 		*other = t->relation->name;
 		return catalog_bool(res, row, 3) ? ABSENT_PARTITION : ABSENT_ROOT;
 	}
-	switch (*PQgetvalue(res, 0, 0)) {
+	switch (*pq.getvalue(res, 0, 0)) {
 	case 'r':
 	case 'p': break;
 	case 'v': return ABSENT_VIEW;
@@ -291,7 +291,7 @@ absence_of(const struct catalog *c, const PGresult *res, const char **other)
 	case 'f': return ABSENT_FOREIGN;
 	default: return ABSENT_OTHER;
 	}
-	return *PQgetvalue(res, 0, 1) == 'p' ? ABSENT_UNPUBLISHED : ABSENT_UNLOGGED;
+	return *pq.getvalue(res, 0, 1) == 'p' ? ABSENT_UNPUBLISHED : ABSENT_UNLOGGED;
 }
 
 enum catalog_status
@@ -314,10 +314,10 @@ catalog_find(struct catalog *c, const char *schema_table, enum catalog_absence *
 	*other = NULL;
 	if (status != CATALOG_OK)
 		return status;
-	*absence = PQntuples(res) > 0 ? absence_of(c, res, &name) : ABSENT_MISSING;
+	*absence = pq.ntuples(res) > 0 ? absence_of(c, res, &name) : ABSENT_MISSING;
 	if (name != NULL)
 		*other = xstrdup(name);
-	PQclear(res);
+	pq.clear(res);
 	return CATALOG_OK;
 }
 
@@ -348,6 +348,7 @@ catalog_free(struct catalog *c)
 		free(c->absent[i]);
 	free(c->absent);
 	catalog_types_free(c);
-	PQfinish(c->conn);
+	if (c->conn != NULL)
+		pq.finish(c->conn);
 	*c = (struct catalog) { 0 };
 }

@@ -81,10 +81,10 @@ take(struct catalog *c, const PGresult *res, int row)
 		return;
 	t->flaw = xrealloc(t->flaw, (t->flaws + 1) * sizeof(*t->flaw));
 	t->flaw[t->flaws++] =
-	    (struct catalog_flaw) { .kind = kind_of(*PQgetvalue(res, row, KIND)),
-		    .identity = *PQgetvalue(res, row, IDENTITY),
-		    .part = PQgetisnull(res, row, PART) ? NULL : catalog_text(res, row, PART),
-		    .parts = strtoul(PQgetvalue(res, row, PARTS), NULL, 10),
+	    (struct catalog_flaw) { .kind = kind_of(*pq.getvalue(res, row, KIND)),
+		    .identity = *pq.getvalue(res, row, IDENTITY),
+		    .part = pq.getisnull(res, row, PART) ? NULL : catalog_text(res, row, PART),
+		    .parts = strtoul(pq.getvalue(res, row, PARTS), NULL, 10),
 		    .publications = catalog_text(res, row, PUBLICATIONS),
 		    .columns = catalog_text(res, row, COLUMNS),
 		    .update = catalog_bool(res, row, UPDATE),
@@ -94,7 +94,7 @@ take(struct catalog *c, const PGresult *res, int row)
 enum catalog_status
 catalog_flaws_read(struct catalog *c, const char *const *publications, const char *attnames)
 {
-	int version = PQserverVersion(c->conn);
+	int version = pq.serverVersion(c->conn);
 	enum catalog_status status;
 	struct buf sql = { 0 };
 	PGresult *res;
@@ -105,9 +105,9 @@ catalog_flaws_read(struct catalog *c, const char *const *publications, const cha
 	    version >= 180000 ? "true" : "false");
 	status = catalog_query(
 	    c, buf_cstr(&sql), "cannot look up replica identities", 1, publications, &res);
-	for (int row = 0; res != NULL && row < PQntuples(res); row++)
+	for (int row = 0; res != NULL && row < pq.ntuples(res); row++)
 		take(c, res, row);
-	PQclear(res);
+	pq.clear(res);
 	buf_free(&sql);
 	return status;
 }

@@ -52,7 +52,7 @@ connect_failed(PGconn *conn)
 	/* Before the words: names that the user gave, which may have any of them. */
 	static const char *const prefixes[] = { "could not translate host name",
 		"could not look up" };
-	const char *words = PQerrorMessage(conn);
+	const char *words = pq.errorMessage(conn);
 	bool permanent = has_any(words, lasting, sizeof(lasting) / sizeof(lasting[0])) &&
 	    !has_any(words, passing, sizeof(passing) / sizeof(passing[0])) &&
 	    !has_any(words, prefixes, sizeof(prefixes) / sizeof(prefixes[0]));
@@ -66,19 +66,19 @@ take_notice(void *arg, const PGresult *res)
 {
 	(void)arg;
 	log_debug("the server says",
-	    kv_str("server", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
+	    kv_str("server", pq.resultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
 /* Is a connect_timeout given, in conninfo or by the environment? */
 static bool
 has_timeout(const char *conninfo)
 {
-	PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+	PQconninfoOption *given = pq.conninfoParse(conninfo, NULL);
 	bool has = getenv("PGCONNECT_TIMEOUT") != NULL;
 
 	for (PQconninfoOption *o = given; o != NULL && o->keyword != NULL; o++)
 		has |= strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL;
-	PQconninfoFree(given);
+	pq.conninfoFree(given);
 	return has;
 }
 
@@ -86,19 +86,24 @@ enum catalog_status
 catalog_connect(struct catalog *c, const char *conninfo)
 {
 	/* dbname is expanded where it stands; later ones win. */
-	const char *const keys[] = { "dbname", "client_encoding", "fallback_application_name",
-		has_timeout(conninfo) ? NULL : "connect_timeout", NULL };
+	const char *keys[] = { "dbname", "client_encoding", "fallback_application_name",
+		"connect_timeout", NULL };
 	const char *const values[] = { conninfo, "UTF8", "pgcdc-map", CONNECT_TIMEOUT, NULL };
-	PGconn *conn = PQconnectdbParams(keys, values, 1);
 	enum catalog_status status;
+	PGconn *conn;
 	PGresult *res;
 
+	if (!libpq_load())
+		return CATALOG_PERMANENT;
+	if (has_timeout(conninfo))
+		keys[3] = NULL;
+	conn = pq.connectdbParams(keys, values, 1);
 	if (conn == NULL)
 		oom();
 	c->conn = conn;
-	if (PQstatus(conn) != CONNECTION_OK)
+	if (pq.status(conn) != CONNECTION_OK)
 		return connect_failed(conn);
-	PQsetNoticeReceiver(conn, take_notice, NULL);
+	pq.setNoticeReceiver(conn, take_notice, NULL);
 	status = catalog_query(c,
 	    "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES ('search_path', ''),"
 	    /* What the planner thinks of the catalog's functions would have all compiled. */
@@ -107,13 +112,13 @@ catalog_connect(struct catalog *c, const char *conninfo)
 	    " ('client_encoding', CASE pg_catalog.current_setting('server_encoding')"
 	    " WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)) AS s (n, v)",
 	    "cannot set the session's settings", 0, NULL, &res);
-	PQclear(res);
+	pq.clear(res);
 	if (status != CATALOG_OK)
 		return status;
 	/* All is to be of one moment: a table that is changed meanwhile is old or new in whole. */
 	status = catalog_query(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	    "cannot begin a transaction", 0, NULL, &res);
-	PQclear(res);
+	pq.clear(res);
 	return status;
 }
 
@@ -143,10 +148,10 @@ exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char 
 	PGresult *res = NULL, *next;
 	int64_t until = now_us() + within_us;
 
-	if (!PQsendQueryParams(conn, sql, n, NULL, values, NULL, NULL, 0))
+	if (!pq.sendQueryParams(conn, sql, n, NULL, values, NULL, NULL, 0))
 		return NULL;
-	while (PQisBusy(conn)) {
-		struct pollfd p = { .fd = PQsocket(conn), .events = POLLIN };
+	while (pq.isBusy(conn)) {
+		struct pollfd p = { .fd = pq.socket(conn), .events = POLLIN };
 		int64_t left = until - now_us();
 
 		if (left <= 0) {
@@ -154,11 +159,11 @@ exec_within(PGconn *conn, int64_t within_us, const char *sql, int n, const char 
 			*silent = true;
 			return NULL;
 		}
-		if (poll(&p, 1, (int)(left / 1000) + 1) > 0 && !PQconsumeInput(conn))
+		if (poll(&p, 1, (int)(left / 1000) + 1) > 0 && !pq.consumeInput(conn))
 			break;
 	}
-	while ((next = PQgetResult(conn)) != NULL) {
-		PQclear(res);
+	while ((next = pq.getResult(conn)) != NULL) {
+		pq.clear(res);
 		res = next;
 	}
 	return res;
@@ -172,13 +177,13 @@ catalog_query(struct catalog *c, const char *sql, const char *what, int n,
 
 	*res = exec_within(c->conn, first ? FIRST_ANSWER_US : ANSWER_US, sql, n, values, &silent);
 	c->answered |= *res != NULL;
-	if (PQresultStatus(*res) == PGRES_TUPLES_OK || PQresultStatus(*res) == PGRES_COMMAND_OK)
+	if (pq.resultStatus(*res) == PGRES_TUPLES_OK || pq.resultStatus(*res) == PGRES_COMMAND_OK)
 		return CATALOG_OK;
 	if (silent)
 		return CATALOG_TEMPORARY;
-	say(what, *res != NULL ? PQresultErrorMessage(*res) : PQerrorMessage(c->conn));
-	passing = is_passing(*res != NULL ? PQresultErrorField(*res, PG_DIAG_SQLSTATE) : NULL);
-	PQclear(*res);
+	say(what, *res != NULL ? pq.resultErrorMessage(*res) : pq.errorMessage(c->conn));
+	passing = is_passing(*res != NULL ? pq.resultErrorField(*res, PG_DIAG_SQLSTATE) : NULL);
+	pq.clear(*res);
 	*res = NULL;
 	return passing ? CATALOG_TEMPORARY : CATALOG_PERMANENT;
 }
@@ -186,7 +191,7 @@ catalog_query(struct catalog *c, const char *sql, const char *what, int n,
 char *
 catalog_text(const PGresult *res, int row, int column)
 {
-	const char *s = PQgetvalue(res, row, column);
+	const char *s = pq.getvalue(res, row, column);
 	size_t left = strlen(s);
 	struct buf b = { 0 };
 
@@ -208,11 +213,11 @@ catalog_text(const PGresult *res, int row, int column)
 uint32_t
 catalog_oid(const PGresult *res, int row, int column)
 {
-	return (uint32_t)strtoul(PQgetvalue(res, row, column), NULL, 10);
+	return (uint32_t)strtoul(pq.getvalue(res, row, column), NULL, 10);
 }
 
 bool
 catalog_bool(const PGresult *res, int row, int column)
 {
-	return *PQgetvalue(res, row, column) == 't';
+	return *pq.getvalue(res, row, column) == 't';
 }

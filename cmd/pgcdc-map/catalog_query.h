@@ -1,9 +1,8 @@
 #ifndef CATALOG_QUERY_H
 #define CATALOG_QUERY_H
 
-#include <libpq-fe.h>
-
 #include "catalog.h"
+#include "libpq.h"
 
 /*
  * What catalog.c, catalog_identity.c and catalog_type.c share: the connection, the tables

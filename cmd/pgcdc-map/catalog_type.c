@@ -51,7 +51,7 @@ kind_of(char letter)
 static int32_t
 typmod_at(const PGresult *res, int row, int column)
 {
-	return (int32_t)strtol(PQgetvalue(res, row, column), NULL, 10);
+	return (int32_t)strtol(pq.getvalue(res, row, column), NULL, 10);
 }
 
 /* Take the definition that begins in this row; returns the row behind it. */
@@ -70,14 +70,14 @@ define(struct catalog *c, const PGresult *res, int row)
 	free(own);
 	free(t->name);
 	t->name = buf_cstr(&name);
-	t->kind = kind_of(*PQgetvalue(res, row, TYPE_QUERY_KIND));
+	t->kind = kind_of(*pq.getvalue(res, row, TYPE_QUERY_KIND));
 	t->typmod = typmod_at(res, row, TYPE_QUERY_TYPMOD);
-	if (!PQgetisnull(res, row, TYPE_QUERY_OF))
+	if (!pq.getisnull(res, row, TYPE_QUERY_OF))
 		t->of = find_or_add(c, catalog_oid(res, row, TYPE_QUERY_OF));
 	else if (t->kind != TYPE_COMPOSITE && t->kind != TYPE_ENUM && t->kind != TYPE_HSTORE)
 		t->kind = TYPE_BASE;
-	for (; row < PQntuples(res) && catalog_oid(res, row, TYPE_QUERY_OID) == oid; row++) {
-		if (PQgetisnull(res, row, TYPE_QUERY_FIELD))
+	for (; row < pq.ntuples(res) && catalog_oid(res, row, TYPE_QUERY_OID) == oid; row++) {
+		if (pq.getisnull(res, row, TYPE_QUERY_FIELD))
 			continue;
 		t->field = xrealloc(t->field, (t->fields + 1) * sizeof(*t->field));
 		t->field[t->fields++] =
@@ -117,9 +117,9 @@ catalog_types_read(struct catalog *c)
 		PGresult *res;
 
 		status = catalog_query(c, query, "cannot look up types", 1, values, &res);
-		for (int row = 0; res != NULL && row < PQntuples(res);)
+		for (int row = 0; res != NULL && row < pq.ntuples(res);)
 			row = define(c, res, row);
-		PQclear(res);
+		pq.clear(res);
 		buf_free(&list);
 	}
 	return status;

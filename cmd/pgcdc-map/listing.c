@@ -20,19 +20,23 @@ listing_tables(const struct mapping *m, const char *conninfo, struct buf *b)
 	enum catalog_status status = catalog_connect(&c, conninfo);
 	bool any = false;
 	PGresult *res = NULL;
+	int rows = 0;
 
 	if (status == CATALOG_OK)
 		status = catalog_query(&c, sql, "cannot look up tables", 0, NULL, &res);
-	for (int i = 0; status == CATALOG_OK && i < PQntuples(res); i++) {
-		if (mapping_find(m, PQgetvalue(res, i, 0), NULL) == NULL ||
-		    (!PQgetisnull(res, i, 2) && mapping_find(m, PQgetvalue(res, i, 2), NULL) != NULL))
+	if (status == CATALOG_OK)
+		rows = pq.ntuples(res);
+	for (int i = 0; i < rows; i++) {
+		if (mapping_find(m, pq.getvalue(res, i, 0), NULL) == NULL ||
+		    (!pq.getisnull(res, i, 2) && mapping_find(m, pq.getvalue(res, i, 2), NULL) != NULL))
 			continue;
-		buf_printf(b, "%s%s", any ? ", " : "", PQgetvalue(res, i, 1));
+		buf_printf(b, "%s%s", any ? ", " : "", pq.getvalue(res, i, 1));
 		any = true;
 	}
 	if (any)
 		buf_addc(b, '\n');
-	PQclear(res);
+	if (res != NULL)
+		pq.clear(res);
 	catalog_free(&c);
 	return status;
 }
