@@ -267,15 +267,36 @@ cat >"$T/alike" <<'EOT'
 {"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"x"}}
 {"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":01}
 {"time":"2026-01-02T03:04:05.678Z","msg":"no level"}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":1.}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":1e+}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":-}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","n":nul}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"\u00g9"}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"no end
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg"}
+{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"a	tab"}
 {"time":"2026-not a time"}
 EOT
 printf '{"time":"2026-01-02T03:04:05.678Z","level":"info","program":"map","msg":"\377"}\n' >>"$T/alike"
 event='{"time":"2026-01-02T03:04:05.678Z","level":"warn","program":"map","msg":"\u00e9 \"","n":-1.5e3,"b":true}'
 printf '%s\n' "$event" >>"$T/alike"
 PGCDC_LOG=json pgcdc-log --wrap own <"$T/alike" 2>"$T/wrapped"
-is "$(jq -r .program "$T/wrapped" | sort | uniq -c | xargs)" '1 map 7 own' \
+is "$(jq -r .program "$T/wrapped" | sort | uniq -c | xargs)" '1 map 15 own' \
     'json: what only looks like an event becomes one'
 is "$(tail -n 1 "$T/wrapped")" "$event" 'and an event stays as it is'
 exits 100 'pgcdc-log: usage' pgcdc-log --wrap x --notify
+exits 100 'an unknown option' pgcdc-log --nonsense
+exits 0 'pgcdc-log: -h' pgcdc-log -h
+like "$(cat "$T/out")" '^usage: pgcdc-log --wrap NAME' 'shows the usage'
+exits 0 '-V' pgcdc-log -V
+like "$(cat "$T/out")" '^pgcdc-log [0-9]+[.][0-9]+' 'shows the version'
+exits 111 '-h into a full disk' sh -c 'pgcdc-log -h >/dev/full'
 exits 0 'pgcdc-log: no socket, nothing to do' pgcdc-log --notify READY=1
+for socket in relative / "$T/none" "/$("$PYTHON" -c 'print("x" * 200)')"; do
+	NOTIFY_SOCKET=$socket exits 111 'no socket of a manager' pgcdc-log --notify READY=1
+	like "$(cat "$T/err")" ' warn .*cannot tell the service manager.* socket=' 'names it'
+done
+# shellcheck disable=SC2016
+exits 111 'an input that cannot be read' sh -c 'pgcdc-log --wrap map <"$1"' sh "$T"
+like "$(cat "$T/err")" ' warn map msg="cannot read what the mapper says"' 'says so'
 done_testing
