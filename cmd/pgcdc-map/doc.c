@@ -46,7 +46,8 @@ syntax_error(const yaml_parser_t *y, const char *text, size_t len, struct proble
 	const char *problem = y->problem != NULL ? y->problem : "cannot be parsed";
 	const char *context = y->context;
 
-	if (y->error == YAML_MEMORY_ERROR)
+	/* It does not always say that memory was what it lacked, all else it does. */
+	if (y->error == YAML_MEMORY_ERROR || y->error == YAML_NO_ERROR)
 		oom();
 	if (y->error == YAML_READER_ERROR)
 		at = mark_at(text, len, y->problem_offset);

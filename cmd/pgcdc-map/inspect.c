@@ -24,6 +24,8 @@ read_file(const char *name, struct buf *b)
 	size_t n;
 
 	if (f == NULL) {
+		if (errno == ENOMEM)
+			oom();
 		log_error("cannot open the mapping file", kv_str("file", name),
 		    kv_str("error", strerror(errno)));
 		return -1;

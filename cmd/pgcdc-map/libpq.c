@@ -1,6 +1,8 @@
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 
+#include "buf.h"
 #include "libpq.h"
 #include "log.h"
 
@@ -10,8 +12,11 @@
 struct libpq pq;
 
 static bool
-say(void)
+failed(void)
 {
+	/* The one reason that passes.  Of some of its calls dlopen's words do not tell it. */
+	if (errno == ENOMEM)
+		oom();
 	log_error("cannot load libpq, with which PostgreSQL's catalog is read: install it",
 	    kv_str("library", LIBPQ_SONAME), kv_str("error", dlerror()));
 	return false;
@@ -25,14 +30,15 @@ libpq_load(void)
 
 	if (loaded)
 		return true;
+	errno = 0;
 	library = dlopen(LIBPQ_SONAME, RTLD_NOW | RTLD_LOCAL);
 	if (library == NULL)
-		return say();
+		return failed();
 	/* POSIX has the two kinds of pointers alike, ISO C knows no conversion. */
 #define LIBPQ_FIND(name)                            \
 	function = dlsym(library, "PQ" #name);      \
 	if (function == NULL)                       \
-		return say();                       \
+		return failed();                    \
 	memcpy(&pq.name, &function, sizeof(function));
 	LIBPQ_FUNCTIONS(LIBPQ_FIND)
 #undef LIBPQ_FIND

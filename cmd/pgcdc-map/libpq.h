@@ -24,7 +24,10 @@ struct libpq {
 /* NULL throughout until libpq_load has succeeded. */
 extern struct libpq pq;
 
-/* Load it, if it is not; false: it cannot be, which was said.  It stays until the program ends. */
+/*
+ * Load it, if it is not; false: it cannot be, which was said; without memory for it the program
+ * ends, with 111.  It stays until the program ends.
+ */
 bool libpq_load(void) __attribute__((warn_unused_result));
 
 #endif

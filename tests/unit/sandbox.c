@@ -36,7 +36,9 @@ try_filter(int in, int out)
 	p = p != NULL ? realloc(p, (size_t)128 << 20) : NULL;
 	wrong |= p != NULL && p[100] == 1 ? 0 : 2;
 	free(p);
+#if !defined(PGCDC_COVERAGE) /* whose counters are files */
 	wrong |= denied(open("/etc/passwd", O_RDONLY | O_CLOEXEC)) ? 0 : 4;
+#endif
 	wrong |= denied(socket(AF_INET, SOCK_STREAM, 0)) ? 0 : 8;
 	wrong |= denied(fork()) ? 0 : 16;
 	wrong |= denied(execl("/bin/true", "true", (char *)NULL)) ? 0 : 32;
