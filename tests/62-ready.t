@@ -98,6 +98,7 @@ wait_for 'the server is away: not ready' 20 [ ! -e "$T/ready" ]
 wait_for 'and it is told why' 10 told_last "connecting: slot $SLOT"
 "$TOP/tests/pg-server" start "$PG_DIR" >"$T/again.log" 2>&1
 wait_for 'the server is back: ready' 30 ready_is streaming
+wait_for 'and it is told so' 10 told_last "streaming: slot $SLOT"
 
 # HUP: with a mapping that is right, and one that is not.
 : >"$T/told"
